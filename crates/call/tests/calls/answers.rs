@@ -14,10 +14,10 @@ fn an_answer_that_the_leg_forgot_is_asked_for_and_then_given_up() {
     let mut scene = Scene::live(Config::default());
     caller_speaks(&mut scene, 1);
     scene.pass(2_499);
-    assert_eq!(scene.to_leg(), []);
+    assert_eq!(scene.leg_commands(), []);
     scene.leg(LegEvent::Alive);
     scene.pass(1);
-    assert_eq!(scene.to_leg(), [LegCommand::Reply]);
+    assert_eq!(scene.leg_commands(), [LegCommand::Reply]);
     scene.leg(LegEvent::Alive);
     scene.pass(2_500);
     assert!(
@@ -61,9 +61,9 @@ fn a_reply_that_fails_for_now_is_asked_for_again_twice() {
         scene.leg(LegEvent::ReplyStarted { reply: ReplyId(reply) });
         scene.leg(failed(reply));
         scene.pass(wait - 1);
-        assert_eq!(scene.to_leg(), []);
+        assert_eq!(scene.leg_commands(), []);
         scene.pass(1);
-        assert_eq!(scene.to_leg(), [LegCommand::Reply]);
+        assert_eq!(scene.leg_commands(), [LegCommand::Reply]);
     }
     scene.leg(LegEvent::ReplyStarted { reply: ReplyId(3) });
     scene.leg(failed(3));
@@ -79,7 +79,7 @@ fn a_greeting_that_fails_is_said_again_in_its_own_words() {
     scene.leg(LegEvent::ReplyStarted { reply: REPLY });
     scene.leg(done(1, Outcome::FailedForNow(failure(FailureKind::Provider))));
     scene.pass(1_000);
-    assert_eq!(scene.to_leg(), [LegCommand::Say(Say { text: "Hello, this is Acme.".into() })]);
+    assert_eq!(scene.leg_commands(), [LegCommand::Say(Say { text: "Hello, this is Acme.".into() })]);
 }
 
 #[test]

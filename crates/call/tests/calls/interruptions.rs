@@ -61,9 +61,9 @@ fn an_item_that_turns_up_after_its_reply_was_interrupted_is_forgotten() {
     let mut scene = Scene::live(Config::default());
     scene.leg(LegEvent::ReplyStarted { reply: REPLY });
     scene.leg(LegEvent::SpeechStarted);
-    assert_eq!(scene.to_leg(), [LegCommand::Cancel]);
+    assert_eq!(scene.leg_commands(), [LegCommand::Cancel]);
     scene.leg(LegEvent::ItemStarted { reply: REPLY, item: ITEM });
-    assert_eq!(scene.to_leg(), [LegCommand::Forget { item: ITEM }]);
+    assert_eq!(scene.leg_commands(), [LegCommand::Forget { item: ITEM }]);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn of_several_items_the_heard_one_stays_the_playing_one_is_cut_and_the_rest_is_f
     scene.commands();
     scene.leg(LegEvent::SpeechStarted);
     let forget = |item| LegCommand::Forget { item: ItemId(item) };
-    assert_eq!(scene.to_leg(), [LegCommand::Cancel, truncate(2, 150), forget(3), forget(4)]);
+    assert_eq!(scene.leg_commands(), [LegCommand::Cancel, truncate(2, 150), forget(3), forget(4)]);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn marks_that_flood_back_after_the_clear_do_not_count() {
     scene.pass(50);
     scene.commands();
     scene.leg(LegEvent::SpeechStarted);
-    assert_eq!(scene.to_leg(), [LegCommand::Cancel, truncate(3, 50)]);
+    assert_eq!(scene.leg_commands(), [LegCommand::Cancel, truncate(3, 50)]);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn an_agent_that_may_not_be_interrupted_is_not() {
     scene.leg(LegEvent::TurnCommitted { item: ItemId(2) });
     scene.leg(LegEvent::TurnCommitted { item: ItemId(3) });
     // Its answer comes after the one being spoken, and once; the leg never takes over.
-    assert_eq!(scene.to_leg(), [LegCommand::Reply]);
+    assert_eq!(scene.leg_commands(), [LegCommand::Reply]);
 }
 
 #[test]
@@ -146,11 +146,11 @@ fn a_short_word_does_not_cut_the_greeting() {
     scene.pass(1_100); // 600 ms of "Hello?" and the leg's 500 ms of silence
     scene.leg(LegEvent::SpeechStopped);
     scene.leg(LegEvent::TurnCommitted { item: ItemId(2) });
-    assert_eq!(scene.to_leg(), []);
+    assert_eq!(scene.leg_commands(), []);
     scene.pass(1_900);
     scene.carrier(CarrierEvent::Mark(MarkId(2)));
     scene.carrier(CarrierEvent::Mark(MarkId(5)));
-    assert_eq!(scene.to_leg(), [LegCommand::TakeTurns(Turns::Live)]);
+    assert_eq!(scene.leg_commands(), [LegCommand::TakeTurns(Turns::Live)]);
 }
 
 #[test]
@@ -162,12 +162,12 @@ fn a_caller_who_really_talks_over_the_greeting_cuts_it_and_gets_an_answer() {
     scene.commands();
     scene.leg(LegEvent::SpeechStarted);
     scene.pass(1_199);
-    assert_eq!(scene.to_leg(), []);
+    assert_eq!(scene.leg_commands(), []);
     scene.pass(1);
-    assert_eq!(scene.to_leg(), [LegCommand::Cancel, truncate(1, 960)]); // up to the mark that is still out
+    assert_eq!(scene.leg_commands(), [LegCommand::Cancel, truncate(1, 960)]); // up to the mark that is still out
     scene.leg(LegEvent::SpeechStopped);
     scene.leg(LegEvent::TurnCommitted { item: ItemId(2) });
-    assert_eq!(scene.to_leg(), [LegCommand::Reply, LegCommand::TakeTurns(Turns::Live)]);
+    assert_eq!(scene.leg_commands(), [LegCommand::Reply, LegCommand::TakeTurns(Turns::Live)]);
 }
 
 #[test]
@@ -181,10 +181,10 @@ fn who_speaks_past_the_end_of_the_greeting_is_answered_and_not_disturbed() {
     scene.pass(200);
     scene.carrier(CarrierEvent::Mark(MarkId(2)));
     scene.pass(2_000);
-    assert_eq!(scene.to_leg(), [], "a change of turns in mid-speech would lose the turn");
+    assert_eq!(scene.leg_commands(), [], "a change of turns in mid-speech would lose the turn");
     scene.leg(LegEvent::SpeechStopped);
     scene.leg(LegEvent::TurnCommitted { item: ItemId(2) });
-    assert_eq!(scene.to_leg(), [LegCommand::Reply, LegCommand::TakeTurns(Turns::Live)]);
+    assert_eq!(scene.leg_commands(), [LegCommand::Reply, LegCommand::TakeTurns(Turns::Live)]);
 }
 
 #[test]

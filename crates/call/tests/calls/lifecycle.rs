@@ -32,7 +32,7 @@ fn with_a_token_in_start_the_gate_is_asked_before_anything_is_dialled() {
     assert_eq!(scene.commands(), [Command::Dial(Turns::Held)]);
     scene.input(Input::Admitted);
     scene.leg(LegEvent::Ready);
-    assert_eq!(scene.to_leg(), [LegCommand::Say(Say { text: "Hello, this is Acme.".into() })]);
+    assert_eq!(scene.leg_commands(), [LegCommand::Say(Say { text: "Hello, this is Acme.".into() })]);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_stream_of_another_call_ends_a_leg_that_was_dialled_early() {
     scene.leg(LegEvent::Ready);
     scene.carrier(CarrierEvent::Started(Box::default()));
     scene.input(Input::Refused(REFUSED));
-    assert!(scene.to_leg().contains(&LegCommand::Close));
+    assert!(scene.leg_commands().contains(&LegCommand::Close));
     assert!(scene.call.is_over());
 }
 
@@ -106,7 +106,7 @@ fn the_gate_cannot_admit_what_has_not_started() {
     scene.input(Input::Token(Box::new(greeting())));
     scene.input(Input::Admitted);
     scene.leg(LegEvent::Ready);
-    assert_eq!(scene.to_leg(), []);
+    assert_eq!(scene.leg_commands(), []);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn the_longest_time_is_announced_and_then_kept() {
         scene.leg(LegEvent::Alive);
         scene.pass(1_000);
         if second == 29 {
-            assert_eq!(scene.to_leg(), [LegCommand::Say(Say { text: "Half a minute left.".into() })]);
+            assert_eq!(scene.leg_commands(), [LegCommand::Say(Say { text: "Half a minute left.".into() })]);
             scene.reply(1, 1);
             scene.reply_done(1, 1);
         }

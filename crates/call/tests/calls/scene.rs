@@ -75,7 +75,7 @@ impl Scene {
     }
 
     /// What was sent to the leg, without the caller's voice and pings.
-    pub fn to_leg(&mut self) -> Vec<LegCommand> {
+    pub fn leg_commands(&mut self) -> Vec<LegCommand> {
         let all = self.commands().into_iter();
         all.filter_map(|command| match command {
             Command::Leg(LegCommand::Hear(_) | LegCommand::Ping) => None,
