@@ -13,6 +13,7 @@ mod call;
 mod carrier;
 mod config;
 mod conversation;
+pub mod echo;
 mod end;
 mod floor;
 mod gaps;
@@ -25,6 +26,7 @@ mod summary;
 mod timers;
 mod transcript;
 pub mod ulaw;
+pub mod voice;
 
 pub use audio::{Audio, NotAudio};
 pub use call::{Call, Command, Input};
