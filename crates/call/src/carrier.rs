@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
-use crate::Audio;
+use crate::{Audio, RefusalCode};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum CarrierEvent {
     /// The stream is open: before it nothing can be sent.
     Started(Box<Started>),
+    /// A stream that cannot carry this call, such as a one-way stream or one in another codec.
+    Unfit(RefusalCode),
     /// The caller's voice. `at` is the carrier's own clock, counted from the stream's start.
     Audio { at: Option<Duration>, audio: Audio },
     /// Playback has reached this mark of ours, or was cleared.
@@ -71,7 +73,7 @@ pub enum Closing {
     /// 1001: this machine is about to stop.
     GoingAway,
     /// 1008: not let in; the refusal's code is the reason.
-    Refused(crate::RefusalCode),
+    Refused(RefusalCode),
     /// 1008: too much that made no sense.
     Malformed,
     /// 1009: a message above our limit.
