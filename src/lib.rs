@@ -1,1 +1,3 @@
 //! Patchcord
+pub mod outbox;
+pub mod outward;

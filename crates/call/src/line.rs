@@ -17,6 +17,7 @@ impl Call {
                 self.on_tape_moved();
             }
             CarrierEvent::Started(started) => self.on_started(started),
+            CarrierEvent::Unfit(code) => self.end(EndReason::Refused(code)),
             CarrierEvent::Key(key) => {
                 self.tally.keys += 1;
                 self.note(Note::Key(key));

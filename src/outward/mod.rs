@@ -1,0 +1,6 @@
+//! What the relay opens towards the outside.
+
+pub mod dial;
+pub mod dns;
+mod stream;
+pub mod tls;
