@@ -331,3 +331,14 @@ fn a_reply_begins_once_and_is_done_once() {
     scene.provider(done("resp_1", "completed"));
     assert_eq!(scene.events(), [finished(1, Outcome::Completed), LegEvent::Odd(Oddity::UnknownEvent)]);
 }
+
+#[test]
+fn the_late_end_of_an_older_reply_does_not_let_the_next_create_out() {
+    let mut scene = Scene::replying(Turns::Live);
+    scene.provider(created("resp_2"));
+    scene.say("Hello.");
+    scene.provider(done("resp_1", "cancelled"));
+    assert_eq!(scene.frames(), Vec::<Value>::new());
+    scene.provider(done("resp_2", "completed"));
+    assert_eq!(scene.sent(), ["response.create"]);
+}

@@ -200,6 +200,11 @@ fn what_nobody_takes_ends_the_leg_instead_of_growing() {
         scene.session.pong();
     }
     assert_eq!(scene.events().len(), 1025, "the last is the failure");
+    let mut scene = Scene::ready(Turns::Live);
+    for _ in 0..5000 {
+        scene.provider(speech_started("item_U1"));
+    }
+    assert_eq!(scene.events().len(), 1025, "the last is the failure");
 }
 
 #[test]

@@ -191,6 +191,7 @@ impl Session {
                 self.odd(Oddity::BenignError);
                 self.send_create();
             }
+            // A bad moment of theirs that names nothing of ours is among these: what it spoils says so itself.
             (Refused::NotOurs, _) => self.odd(Oddity::BenignError),
         }
     }
