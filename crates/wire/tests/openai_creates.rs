@@ -342,3 +342,14 @@ fn the_late_end_of_an_older_reply_does_not_let_the_next_create_out() {
     scene.provider(done("resp_2", "completed"));
     assert_eq!(scene.sent(), ["response.create"]);
 }
+
+#[test]
+fn an_error_about_an_item_does_not_count_against_a_create_on_its_way() {
+    let mut scene = Scene::ready(Turns::Held);
+    scene.call(LegCommand::Reply);
+    scene.frames();
+    scene.provider(error("invalid_request_error", json!("item_not_found"), "text", Value::Null));
+    assert_eq!(scene.events(), [LegEvent::Odd(Oddity::OwnError)]);
+    scene.call(LegCommand::Reply);
+    assert_eq!(scene.frames(), Vec::<Value>::new(), "the first is still on its way");
+}

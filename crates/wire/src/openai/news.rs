@@ -173,6 +173,9 @@ impl Session {
             self.turns.asked = None;
             return self.odd(Oddity::OwnError);
         }
+        if about.is_none() && error.is_about_an_item() {
+            return self.odd(if class == Class::OwnBug { Oddity::OwnError } else { Oddity::BenignError });
+        }
         match (self.creates.refused(about, class), class) {
             (Refused::Failed { silent }, _) => {
                 self.odd(Oddity::OwnError);
