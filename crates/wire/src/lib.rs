@@ -4,6 +4,8 @@
 //! randomness. Vendors add events and fields without notice, so what is unknown is let pass here, and what
 //! is broken is named and counted; nothing that arrives may panic.
 
+#[doc(hidden)]
+pub mod fuzz;
 mod loose;
 pub mod openai;
 pub mod twilio;

@@ -124,7 +124,9 @@ impl Creates {
         }
     }
 
-    /// The server has stopped what is being made, as it does by itself when the caller speaks.
+    /// The server has stopped what is being made, as it does by itself when the caller speaks and turns are
+    /// live. A cancel of ours would only draw an error then; when the caller has not spoken since the response
+    /// began (the call has another reason to stop it), nobody else stops it and ours must go out.
     pub fn stopped_by_server(&mut self) {
         if let Slot::Active { stopped, .. } = &mut self.slot {
             *stopped = true;

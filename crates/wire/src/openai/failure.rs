@@ -46,6 +46,11 @@ impl ProviderError<'_> {
         class(&self.kind.0, &self.code.0, &self.message.0)
     }
 
+    /// Surely about a cut or a removal, even when it does not say which event it is about.
+    pub fn is_about_an_item(&self) -> bool {
+        self.code.0.contains("item")
+    }
+
     /// As the reason why a leg or a reply failed.
     pub fn failure(&self, kind: FailureKind) -> Failure {
         let name = self.code.some().or(self.kind.some()).unwrap_or("error without a code");

@@ -9,6 +9,7 @@ mod client;
 mod creates;
 mod failure;
 mod names;
+mod news;
 mod server;
 mod session;
 mod setup;

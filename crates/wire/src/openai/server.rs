@@ -91,6 +91,9 @@ impl From<serde_json::Error> for Malformed {
 pub(super) fn read(text: &Bytes) -> Result<Message<'_>, Malformed> {
     let head: Head<'_> = serde_json::from_slice(text)?;
     let Head { kind, item_id: item, response_id: reply, delta, transcript, content_index } = head;
+    if item.0.len() > LONGEST_ID || reply.0.len() > LONGEST_ID {
+        return Err(Malformed);
+    }
     Ok(match &*kind.0 {
         "response.output_audio.delta" => {
             let audio = Audio::base64(delta.bytes(text)).map_err(|_| Malformed)?;
@@ -123,12 +126,12 @@ pub(super) fn read(text: &Bytes) -> Result<Message<'_>, Malformed> {
         "response.created" => {
             let WithResponse { response } = owned(text)?;
             let purpose = response.metadata.and_then(|metadata| metadata.purpose).unwrap_or_default();
-            Message::ReplyCreated { reply: response.id, purpose }
+            Message::ReplyCreated { reply: kept(response.id)?, purpose }
         }
         "response.output_item.added" => {
             let WithItem { item } = owned(text)?;
             match (&*item.kind, &*item.role.unwrap_or_default()) {
-                ("message", "assistant") => Message::ItemAdded { reply, item: item.id },
+                ("message", "assistant") => Message::ItemAdded { reply, item: kept(item.id)? },
                 _ => Message::Unknown,
             }
         }
@@ -151,6 +154,11 @@ pub(super) fn read(text: &Bytes) -> Result<Message<'_>, Malformed> {
     })
 }
 
+/// An id that is going to be kept.
+fn kept(id: String) -> Result<String, Malformed> {
+    if id.is_empty() || id.len() > LONGEST_ID { Err(Malformed) } else { Ok(id) }
+}
+
 fn owned<T: DeserializeOwned>(text: &Bytes) -> Result<T, Malformed> {
     Ok(serde_json::from_slice(text)?)
 }
@@ -167,6 +175,9 @@ fn updated(WithSession { session }: WithSession) -> Updated {
     let interrupts = input.turn_detection.or(turn_detection).and_then(|turn| turn.interrupt_response);
     Updated { ulaw, interrupts }
 }
+
+/// Theirs have 30 characters. We keep the latest, so they must not be of any size.
+const LONGEST_ID: usize = 256;
 
 const ULAW: &str = "audio/pcmu";
 
