@@ -1,1 +1,4 @@
 //! Patchcord
+
+pub mod gate;
+pub mod outward;

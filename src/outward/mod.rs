@@ -1,0 +1,3 @@
+//! What the relay opens towards the outside.
+
+pub mod address;
