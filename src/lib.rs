@@ -1,3 +1,8 @@
 //! Patchcord
+<<<<<<< HEAD
 pub mod outbox;
+=======
+
+pub mod gate;
+>>>>>>> gate
 pub mod outward;

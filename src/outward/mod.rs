@@ -1,5 +1,6 @@
 //! What the relay opens towards the outside.
 
+pub mod address;
 pub mod dial;
 pub mod dns;
 mod stream;

@@ -37,9 +37,7 @@ pub enum Input {
     Admitted,
     /// The gate says no.
     Refused(RefusalCode),
-    /// The machine is about to stop: this call may go on for the grace period.
-    Drain,
-    /// The grace period is over.
+    /// The machine stops, and the grace period is over.
     Stop,
     /// Only the time has passed.
     Tick,
@@ -144,7 +142,7 @@ impl Call {
             Input::Admitted => self.on_admitted(),
             Input::Refused(code) => self.end(EndReason::Refused(code)),
             Input::Stop => self.finish(EndReason::Drained),
-            Input::Drain | Input::Tick => {}
+            Input::Tick => {}
         }
     }
 

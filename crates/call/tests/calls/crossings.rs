@@ -47,7 +47,6 @@ fn input() -> impl Strategy<Value = Input> {
         12 => carrier.prop_map(Input::Carrier),
         2 => any::<bool>().prop_map(|greets| Input::Token(Box::new(if greets { greeting() } else { Config::default() }))),
         2 => Just(Input::Admitted),
-        1 => Just(Input::Drain),
         9 => Just(Input::Tick),
     ]
 }

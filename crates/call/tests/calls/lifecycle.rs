@@ -194,11 +194,9 @@ fn hanging_up_ends_the_call_at_once() {
 }
 
 #[test]
-fn draining_lets_calls_go_on_and_stopping_ends_them() {
+fn a_machine_that_stops_ends_the_call_cleanly() {
     let mut scene = Scene::live(Config::default());
     scene.commands();
-    scene.input(Input::Drain);
-    assert_eq!(scene.commands(), []);
     scene.input(Input::Stop);
     let commands = scene.commands();
     assert_eq!(commands[0], Command::Carrier(CarrierCommand::Close(Closing::GoingAway)));
