@@ -194,7 +194,7 @@ impl Gate {
             sealed,
             region: claims.region,
             until: UNIX_EPOCH + Duration::from_secs(claims.exp.0) + registered::LEEWAY,
-            source,
+            source: Some(source),
             rules: self.rules.clone(),
         })
     }

@@ -30,7 +30,7 @@ pub struct Pass {
     pub region: Option<String>,
     /// Until when the token can be presented again.
     pub(super) until: SystemTime,
-    pub(super) source: Source,
+    pub(super) source: Option<Source>,
     pub(super) rules: Arc<Rules>,
 }
 
@@ -66,12 +66,13 @@ impl Pass {
 
     /// Whether [`Pass::config`] has to fetch.
     pub fn is_by_reference(&self) -> bool {
-        matches!(self.source, Source::There { .. })
+        matches!(self.source, Some(Source::There { .. }))
     }
 
-    /// The call's configuration. One that the token only points to is fetched here: that takes up to 3 s.
-    pub async fn config(self, fetcher: &Fetcher) -> Result<Config, Refusal> {
-        match self.source {
+    /// The call's configuration, which can be taken once. One that the token only points to is fetched here:
+    /// that takes up to 3 s.
+    pub async fn take_config(&mut self, fetcher: &Fetcher) -> Result<Config, Refusal> {
+        match self.source.take().expect("a pass has one configuration, and it is taken once") {
             Source::Here(config) => Ok(*config),
             Source::There { reference, token } => {
                 let json = fetcher.fetch(&self.iss, &reference, &token).await;

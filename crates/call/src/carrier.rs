@@ -2,7 +2,7 @@
 //!
 //! The same for every carrier: `wire` has one file each that translates.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::{Audio, RefusalCode};
 
@@ -27,13 +27,25 @@ pub enum CarrierEvent {
 }
 
 /// What the carrier says of the call when its stream opens.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Started {
     pub stream_id: String,
     pub call_id: String,
     pub account_id: Option<String>,
     /// Names and values the main app gave the stream; the token may be among them.
     pub parameters: Vec<(String, String)>,
+}
+
+/// Without the parameters: the token may be among them.
+impl fmt::Debug for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Started")
+            .field("stream_id", &self.stream_id)
+            .field("call_id", &self.call_id)
+            .field("account_id", &self.account_id)
+            .field("parameters", &self.parameters.len())
+            .finish()
+    }
 }
 
 /// How a socket ended.

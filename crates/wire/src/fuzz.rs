@@ -47,7 +47,7 @@ pub fn openai(lines: &[u8]) {
         }
         while let Some(frame) = session.poll_frame() {
             match frame {
-                Frame::Control(text) | Frame::Audio(text) => is_json(&text),
+                Frame::Control(text) | Frame::Audio { text, .. } => is_json(&text),
                 Frame::Ping | Frame::Close => {}
             }
         }

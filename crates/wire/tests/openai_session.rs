@@ -130,7 +130,10 @@ fn no_audio_goes_out_before_the_formats_are_confirmed() {
     let frame = scene.session.poll_frame().unwrap();
     assert_eq!(
         frame,
-        Frame::Audio(Bytes::from(r#"{"type":"input_audio_buffer.append","audio":"fn5+/w=="}"#))
+        Frame::Audio {
+            text: Bytes::from(r#"{"type":"input_audio_buffer.append","audio":"fn5+/w=="}"#),
+            time: std::time::Duration::from_micros(500),
+        }
     );
     assert_eq!(scene.frames(), Vec::<Value>::new());
 }

@@ -3,7 +3,7 @@
 //! Audio is spliced: fifty frames a second need no serializer, and [`Audio`] has shown that its text is safe
 //! between two quotes. Everything else is rare and goes through serde, because ids and words are not ours.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use call::{Audio, Turns};
@@ -19,8 +19,11 @@ use super::{
 pub enum Frame {
     /// A text message that must arrive.
     Control(Bytes),
-    /// A text message with the caller's voice, which is useless when it is late.
-    Audio(Bytes),
+    /// A text message with so much of the caller's voice, which is useless when it is late.
+    Audio {
+        text: Bytes,
+        time: Duration,
+    },
     Ping,
     /// Close with 1000.
     Close,
@@ -31,7 +34,7 @@ impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Control(text) => write!(f, "Control({} bytes)", text.len()),
-            Self::Audio(text) => write!(f, "Audio({} bytes)", text.len()),
+            Self::Audio { time, .. } => write!(f, "Audio({time:?})"),
             Self::Ping => f.write_str("Ping"),
             Self::Close => f.write_str("Close"),
         }
@@ -185,7 +188,7 @@ pub(super) fn hear(buffer: &mut BytesMut, audio: &Audio) -> Frame {
     buffer.put_slice(HEAR);
     buffer.put_slice(audio.text_bytes());
     buffer.put_slice(HEAR_END);
-    Frame::Audio(buffer.split().freeze())
+    Frame::Audio { text: buffer.split().freeze(), time: audio.duration() }
 }
 
 const HEAR: &[u8] = br#"{"type":"input_audio_buffer.append","audio":""#;

@@ -67,7 +67,7 @@ impl Scene {
     /// Messages as they are; pings and closes as a word.
     pub fn frames(&mut self) -> Vec<Value> {
         let value = |frame| match frame {
-            Frame::Control(text) | Frame::Audio(text) => {
+            Frame::Control(text) | Frame::Audio { text, .. } => {
                 serde_json::from_slice(&text).expect("we write JSON")
             }
             Frame::Ping => json!("ping"),
