@@ -1,8 +1,7 @@
-//! Patchcord
-<<<<<<< HEAD
-pub mod outbox;
-=======
+//! Patchcord plugs a phone call into an AI voice agent.
 
+pub mod drain;
 pub mod gate;
->>>>>>> gate
+pub mod metrics;
+pub mod outbox;
 pub mod outward;
