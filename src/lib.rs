@@ -1,5 +1,6 @@
 //! Patchcord plugs a phone call into an AI voice agent.
 
+pub mod bridge;
 pub mod drain;
 pub mod gate;
 pub mod metrics;

@@ -92,7 +92,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(code: Code, message: impl Into<Box<str>>) -> Self {
+    pub fn new(code: Code, message: impl Into<Box<str>>) -> Self {
         Self { code, message: message.into(), path: None, iss: None, jti: None, kid: None }
     }
 
