@@ -1,6 +1,12 @@
-//! Patchcord: plugs a phone call into an AI voice agent.
+//! Patchcord plugs a phone call into an AI voice agent.
 //!
 //! The decisions of a call are in the crate `call`, the vendors' wire formats in `wire`. Here is the process
-//! around them: settings, HTTP, sockets, queues, drain, metrics and logs.
+//! around them.
 
+pub mod bridge;
+pub mod drain;
+pub mod gate;
+pub mod metrics;
+pub mod outbox;
+pub mod outward;
 pub mod settings;

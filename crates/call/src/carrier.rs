@@ -2,14 +2,16 @@
 //!
 //! The same for every carrier: `wire` has one file each that translates.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use crate::Audio;
+use crate::{Audio, RefusalCode};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum CarrierEvent {
     /// The stream is open: before it nothing can be sent.
     Started(Box<Started>),
+    /// A stream that cannot carry this call, such as a one-way stream or one in another codec.
+    Unfit(RefusalCode),
     /// The caller's voice. `at` is the carrier's own clock, counted from the stream's start.
     Audio { at: Option<Duration>, audio: Audio },
     /// Playback has reached this mark of ours, or was cleared.
@@ -25,13 +27,25 @@ pub enum CarrierEvent {
 }
 
 /// What the carrier says of the call when its stream opens.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Started {
     pub stream_id: String,
     pub call_id: String,
     pub account_id: Option<String>,
     /// Names and values the main app gave the stream; the token may be among them.
     pub parameters: Vec<(String, String)>,
+}
+
+/// Without the parameters: the token may be among them.
+impl fmt::Debug for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Started")
+            .field("stream_id", &self.stream_id)
+            .field("call_id", &self.call_id)
+            .field("account_id", &self.account_id)
+            .field("parameters", &self.parameters.len())
+            .finish()
+    }
 }
 
 /// How a socket ended.
@@ -71,7 +85,7 @@ pub enum Closing {
     /// 1001: this machine is about to stop.
     GoingAway,
     /// 1008: not let in; the refusal's code is the reason.
-    Refused(crate::RefusalCode),
+    Refused(RefusalCode),
     /// 1008: too much that made no sense.
     Malformed,
     /// 1009: a message above our limit.

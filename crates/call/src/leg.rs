@@ -86,9 +86,16 @@ pub enum LegCommand {
 }
 
 /// Words that are ours, not the model's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Say {
     pub text: String,
+}
+
+/// Without the words: they are the customer's.
+impl fmt::Debug for Say {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Say({} bytes)", self.text.len())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

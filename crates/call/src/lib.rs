@@ -7,15 +7,35 @@
 //! The words it speaks are those of the phone, not of a vendor. `wire` translates each vendor's bytes to
 //! and from [`CarrierEvent`], [`CarrierCommand`], [`LegEvent`] and [`LegCommand`].
 
-pub mod audio;
-pub mod carrier;
-pub mod end;
-pub mod leg;
+mod allowance;
+mod audio;
+mod call;
+mod carrier;
+mod config;
+mod conversation;
+pub mod echo;
+mod end;
+mod floor;
+mod gaps;
+mod hold;
+mod leg;
+mod line;
+mod playout;
+mod pulse;
+mod summary;
+mod timers;
+mod transcript;
 pub mod ulaw;
+pub mod voice;
 
 pub use audio::{Audio, NotAudio};
+pub use call::{Call, Command, Input};
 pub use carrier::{CarrierCommand, CarrierEvent, Closing, Gone, MarkId, Started};
+pub use config::Config;
 pub use end::{EndReason, RefusalCode};
 pub use leg::{
     Failure, FailureKind, ItemId, LegCommand, LegEvent, Oddity, Outcome, ReplyId, Say, Turns, Usage,
 };
+pub use summary::{Note, Summary, Tally};
+pub use timers::Timer;
+pub use transcript::{Line, Speaker};

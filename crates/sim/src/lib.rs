@@ -1,1 +1,20 @@
-//! placeholder
+//! A pretend phone and pretend providers, for tests, `demo`, `call`, `load` and `sim`.
+//!
+//! Nothing here uses the relay's own message types: the JSON is written from the vendors' documents, so that one
+//! mistake cannot cancel out another. Everything observable can be awaited with a time limit; no test needs a sleep.
+
+pub mod dice;
+mod http;
+mod line;
+// pub mod openai;
+pub mod phone;
+pub mod probe;
+mod resample;
+pub mod tls;
+pub mod ulaw;
+pub mod voice;
+mod waited;
+pub mod wav;
+
+pub use http::Headers;
+pub use waited::Waited;

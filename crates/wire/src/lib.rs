@@ -1,1 +1,11 @@
-//! placeholder
+//! What each vendor's bytes mean, and how to say things to it.
+//!
+//! One module for each vendor, all pure: text in, [`call`]'s words out, and back. No socket, no clock, no
+//! randomness. Vendors add events and fields without notice, so what is unknown is let pass here, and what
+//! is broken is named and counted; nothing that arrives may panic.
+
+#[doc(hidden)]
+pub mod fuzz;
+mod loose;
+pub mod openai;
+pub mod twilio;

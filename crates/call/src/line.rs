@@ -1,0 +1,76 @@
+//! What the carrier says, and what a call makes of it.
+
+use crate::{
+    Audio, Call, CarrierEvent, Closing, EndReason, Gone, LegCommand, Note, Timer, allowance::Verdict,
+    call::Phase, gaps,
+};
+
+impl Call {
+    pub(crate) fn on_carrier(&mut self, event: CarrierEvent) {
+        if self.allowance.message(self.now) == Verdict::Flood {
+            return self.end_with(EndReason::CarrierLost, Closing::Malformed);
+        }
+        match event {
+            CarrierEvent::Audio { at, audio } => self.on_audio(at, audio),
+            CarrierEvent::Mark(mark) => {
+                self.playout.reached(self.now, mark);
+                self.on_tape_moved();
+            }
+            CarrierEvent::Started(started) => self.on_started(started),
+            CarrierEvent::Unfit(code) => self.end(EndReason::Refused(code)),
+            CarrierEvent::Key(key) => {
+                self.tally.keys += 1;
+                self.note(Note::Key(key));
+            }
+            CarrierEvent::Stopped | CarrierEvent::Gone(Gone::Closed) => self.end(EndReason::CallerHungUp),
+            CarrierEvent::Gone(Gone::Broken | Gone::Stuck) => self.end(EndReason::CarrierLost),
+            CarrierEvent::Gone(Gone::TooLarge) => self.end_with(EndReason::CarrierLost, Closing::TooLarge),
+            CarrierEvent::Malformed => self.malformed(),
+        }
+    }
+
+    fn on_audio(&mut self, at: Option<std::time::Duration>, audio: Audio) {
+        self.tally.frames_in += 1;
+        if audio.is_empty() {
+            return;
+        }
+        if self.allowance.audio(self.now, audio.duration()) == Verdict::Drop {
+            self.tally.frames_dropped += 1;
+            return;
+        }
+        let missing = self.gaps.before(self.now, at, audio.duration());
+        if !missing.is_zero() {
+            self.hear(Audio::silence(missing));
+        }
+        self.hear(audio);
+    }
+
+    /// The caller was speaking and the carrier sends nothing: perhaps it leaves out silence. The leg must
+    /// hear it all the same, or the turn never ends.
+    pub(crate) fn on_caller_quiet(&mut self) {
+        if self.floor.caller_since.is_none() || self.phase != Phase::Live {
+            return;
+        }
+        let (silence, again) = self.gaps.while_quiet(self.now);
+        if !silence.is_zero() {
+            self.leg(LegCommand::Hear(Audio::silence(silence)));
+        }
+        self.timers.set(Timer::CallerQuiet, again);
+    }
+
+    pub(crate) fn watch_for_quiet(&mut self) {
+        if !self.timers.is_set(Timer::CallerQuiet) {
+            self.timers.set(Timer::CallerQuiet, self.now + gaps::QUIET);
+        }
+    }
+
+    /// One odd message is a hiccup of the carrier, many are something that is not a carrier.
+    pub(crate) fn malformed(&mut self) {
+        self.tally.malformed += 1;
+        if self.tally.malformed > MOST_MALFORMED {
+            self.end_with(EndReason::CarrierLost, Closing::Malformed);
+        }
+    }
+}
+
+const MOST_MALFORMED: u64 = 50;

@@ -1,0 +1,323 @@
+//! What the caller has really heard.
+//!
+//! A leg sends speech faster than it is spoken, so "sent" and "heard" differ by seconds. What we send the
+//! carrier is a tape that it plays in real time. A mark on the tape comes back when it has been reached, and
+//! between marks the clock tells. Marks also come back, all at once, after a clear, so an old mark proves
+//! nothing.
+//!
+//! What counts for a cut is not what is playing now but what will have been played when our `clear` arrives.
+//! So the clock of the tape is kept as "a message that we send at this moment finds the tape at this place".
+//! The time a mark needs to come back is known from one that is sent before anything plays: it returns at
+//! once.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use crate::{ItemId, MarkId, ReplyId, ulaw};
+
+#[derive(Debug, Default)]
+pub(crate) struct Playout {
+    /// What is on the tape and not known to be played, oldest first.
+    pieces: VecDeque<Piece>,
+    /// Marks that have not come back: name and place on the tape.
+    marks: VecDeque<(MarkId, u64)>,
+    next_mark: u32,
+    /// Bytes on the tape. It begins anew with each clear.
+    sent: u64,
+    /// Up to here a mark has come back.
+    confirmed: u64,
+    /// Up to here there is a mark.
+    marked: u64,
+    /// A message sent at this moment finds the tape at this place, and running.
+    clock: Option<(Instant, u64)>,
+    /// When the mark that measures the way there and back was sent, and what it said.
+    probe: Option<(MarkId, Instant)>,
+    round_trip: Duration,
+}
+
+/// The part of one item that was put on the tape.
+#[derive(Debug)]
+struct Piece {
+    reply: ReplyId,
+    item: ItemId,
+    start: u64,
+    len: u64,
+    /// No more audio of this item will come.
+    whole: bool,
+}
+
+/// What was heard of an item that was cut off.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub item: ItemId,
+    pub heard: Duration,
+    /// What there was to hear of it.
+    pub sent: Duration,
+}
+
+impl Playout {
+    /// A mark on the empty tape: its way there and back is the line's.
+    pub fn probe(&mut self, now: Instant) -> MarkId {
+        let mark = self.new_mark();
+        self.probe = Some((mark, now));
+        mark
+    }
+
+    /// An item exists that will be spoken; nothing of it was sent yet.
+    pub fn announce(&mut self, reply: ReplyId, item: ItemId) {
+        // A leg keeps far fewer items open; past this many it talks nonsense and they are not worth a cut.
+        if self.pieces.len() < MAX_PIECES && !self.pieces.iter().any(|p| p.item == item) {
+            self.pieces.push_back(Piece { reply, item, start: self.sent, len: 0, whole: false });
+        }
+    }
+
+    /// So much of this item goes to the carrier now. Returns a mark to send after it when one is due.
+    pub fn push(&mut self, now: Instant, reply: ReplyId, item: ItemId, bytes: u64) -> Option<MarkId> {
+        if self.heard(now) >= self.sent {
+            self.clock = Some((now, self.sent));
+        }
+        self.announce(reply, item);
+        let start = self.sent;
+        if let Some(piece) = self.pieces.iter_mut().find(|p| p.item == item) {
+            if piece.len == 0 {
+                piece.start = start;
+            }
+            piece.len += bytes;
+        }
+        self.sent += bytes;
+        (self.sent - self.marked >= MARK_EVERY).then(|| self.mark_end())
+    }
+
+    /// All audio of this item was pushed. Returns a mark to send when its end has none.
+    pub fn finish(&mut self, item: ItemId) -> Option<MarkId> {
+        let piece = self.pieces.iter_mut().find(|p| p.item == item)?;
+        piece.whole = true;
+        self.forget_what_was_heard();
+        (self.marked < self.sent && self.marks.len() < MAX_MARKS).then(|| self.mark_end())
+    }
+
+    /// The items of this reply that are still open; each wants a [`Playout::finish`].
+    pub fn open_items(&self, reply: ReplyId) -> Vec<ItemId> {
+        self.pieces.iter().filter(|p| p.reply == reply && !p.whole).map(|p| p.item).collect()
+    }
+
+    /// A mark came back. One that we did not send, or sent before the last clear, is ignored.
+    pub fn reached(&mut self, now: Instant, mark: MarkId) {
+        if let Some((_, sent)) = self.probe.take_if(|(probe, _)| *probe == mark) {
+            self.round_trip = now.saturating_duration_since(sent).min(MAX_ROUND_TRIP);
+            return;
+        }
+        let Some(at) = self.marks.iter().position(|(sent, _)| *sent == mark) else { return };
+        let place = self.marks[at].1;
+        self.marks.drain(..=at);
+        self.confirmed = self.confirmed.max(place);
+        let seen_from_here = now.checked_sub(self.round_trip).unwrap_or(now);
+        self.clock = Some((seen_from_here, place));
+        self.forget_what_was_heard();
+    }
+
+    /// Whether something is on the tape that was not played to its end, or may still come.
+    pub fn is_busy(&self) -> bool {
+        self.pieces.iter().any(|p| p.len > 0 || !p.whole)
+    }
+
+    /// Whether there is something on the tape that a clear would throw away.
+    pub fn has_audio(&self) -> bool {
+        self.sent > self.confirmed
+    }
+
+    /// The tape is cleared now. Returns what was heard of each item that was not heard to its end.
+    pub fn cut(&mut self, now: Instant) -> Vec<Cut> {
+        let heard = self.heard(now);
+        let cuts = self.pieces.iter().filter(|p| !(p.whole && heard >= p.start + p.len)).map(|p| Cut {
+            item: p.item,
+            heard: ulaw::duration(heard.saturating_sub(p.start).min(p.len)),
+            sent: ulaw::duration(p.len),
+        });
+        let cuts = cuts.collect();
+        // The numbers of marks go on, so what comes back of the old ones is not found any more.
+        let (next_mark, round_trip, probe) = (self.next_mark, self.round_trip, self.probe);
+        *self = Self { next_mark, round_trip, probe, ..Self::default() };
+        cuts
+    }
+
+    /// How far the tape will have been played when a message that we send now arrives. Never more than was
+    /// sent, and not past a mark that should have come back by now.
+    fn heard(&self, now: Instant) -> u64 {
+        let by_clock = self
+            .clock
+            .map_or(0, |(at, place)| place.saturating_add(ulaw::bytes(now.saturating_duration_since(at))));
+        let next_mark = self.marks.front().map_or(self.sent, |(_, place)| *place);
+        let by_marks = next_mark.saturating_add(ulaw::bytes(self.round_trip));
+        by_clock.min(by_marks).max(self.confirmed).min(self.sent)
+    }
+
+    fn mark_end(&mut self) -> MarkId {
+        let mark = self.new_mark();
+        self.marked = self.sent;
+        self.marks.push_back((mark, self.sent));
+        mark
+    }
+
+    fn new_mark(&mut self) -> MarkId {
+        self.next_mark = self.next_mark.wrapping_add(1);
+        MarkId(self.next_mark)
+    }
+
+    fn forget_what_was_heard(&mut self) {
+        let confirmed = self.confirmed;
+        self.pieces.retain(|p| !(p.whole && p.start + p.len <= confirmed));
+    }
+}
+
+/// One mark for so much audio: 200 ms. Closer marks would double the messages of a leg that sends 20 ms at
+/// a time; between them the clock is exact enough.
+const MARK_EVERY: u64 = 1_600;
+
+/// A tape of ten minutes has 3,000 marks, and ten minutes is what a carrier buffers.
+const MAX_MARKS: usize = 3_000;
+
+/// Items of a few replies; see `announce`.
+const MAX_PIECES: usize = 64;
+
+/// A line slower than this is not a line; more would let one odd mark spoil the clock for the whole call.
+const MAX_ROUND_TRIP: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPLY: ReplyId = ReplyId(1);
+    const ITEM: ItemId = ItemId(1);
+
+    struct Tape {
+        playout: Playout,
+        start: Instant,
+    }
+
+    impl Tape {
+        fn new() -> Self {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "any instant will do as the start of a test's clock"
+            )]
+            Self { playout: Playout::default(), start: Instant::now() }
+        }
+
+        fn at(&self, ms: u64) -> Instant {
+            self.start + Duration::from_millis(ms)
+        }
+
+        fn push(&mut self, at_ms: u64, item: u32, audio_ms: u64) -> Option<MarkId> {
+            let now = self.at(at_ms);
+            self.playout.push(now, REPLY, ItemId(item), audio_ms * 8)
+        }
+
+        fn heard_ms(&mut self, at_ms: u64) -> Vec<(u32, u64)> {
+            let now = self.at(at_ms);
+            self.playout.cut(now).iter().map(|c| (c.item.0, c.heard.as_millis() as u64)).collect()
+        }
+    }
+
+    #[test]
+    fn before_the_first_mark_comes_back_the_clock_tells_what_was_heard() {
+        let mut tape = Tape::new();
+        tape.push(1_000, 1, 400);
+        assert_eq!(tape.heard_ms(1_130), [(1, 130)]);
+    }
+
+    #[test]
+    fn never_more_than_was_sent() {
+        let mut tape = Tape::new();
+        tape.push(0, 1, 100);
+        assert_eq!(tape.heard_ms(5_000), [(1, 100)]);
+    }
+
+    #[test]
+    fn the_clock_does_not_run_past_a_mark_that_has_not_come_back() {
+        let mut tape = Tape::new();
+        let mark = tape.push(0, 1, 400);
+        assert_eq!(mark, Some(MarkId(1)));
+        tape.push(10, 1, 400);
+        // The carrier stalled: by the clock 700 ms were played, but the mark at 400 ms is still out.
+        assert_eq!(tape.heard_ms(700), [(1, 400)]);
+    }
+
+    #[test]
+    fn a_mark_sets_the_clock_right() {
+        let mut tape = Tape::new();
+        let mark = tape.push(0, 1, 400).unwrap();
+        tape.push(10, 1, 400);
+        let now = tape.at(450); // 50 ms later than the clock thought
+        tape.playout.reached(now, mark);
+        assert_eq!(tape.heard_ms(550), [(1, 500)]);
+    }
+
+    #[test]
+    fn what_plays_while_the_clear_travels_counts_as_heard() {
+        let mut tape = Tape::new();
+        let probe = tape.playout.probe(tape.at(0));
+        tape.playout.reached(tape.at(80), probe); // 40 ms each way
+        let mark = tape.push(1_000, 1, 400).unwrap();
+        tape.push(1_000, 1, 400);
+        // It begins to play at 1,040; 400 ms later the mark sets out and is here at 1,480.
+        tape.playout.reached(tape.at(1_480), mark);
+        // A clear sent at 1,500 arrives at 1,540, when 500 ms have been played.
+        assert_eq!(tape.heard_ms(1_500), [(1, 500)]);
+    }
+
+    #[test]
+    fn an_item_heard_to_its_end_is_not_cut_and_one_not_begun_was_not_heard() {
+        let mut tape = Tape::new();
+        tape.push(0, 1, 400);
+        tape.playout.finish(ITEM);
+        tape.push(0, 2, 400);
+        tape.playout.finish(ItemId(2));
+        tape.playout.announce(REPLY, ItemId(3));
+        tape.playout.reached(tape.at(400), MarkId(1));
+        assert_eq!(tape.heard_ms(500), [(2, 100), (3, 0)]);
+    }
+
+    #[test]
+    fn marks_that_flood_back_after_a_clear_prove_nothing() {
+        let mut tape = Tape::new();
+        let old = tape.push(0, 1, 400).unwrap();
+        assert_eq!(tape.heard_ms(100), [(1, 100)]);
+        tape.push(200, 2, 400);
+        tape.playout.reached(tape.at(210), old);
+        assert_eq!(tape.heard_ms(250), [(2, 50)]);
+    }
+
+    #[test]
+    fn a_pause_between_two_items_does_not_count_as_playing() {
+        let mut tape = Tape::new();
+        let mark = tape.push(0, 1, 400).unwrap();
+        tape.playout.finish(ITEM);
+        tape.playout.reached(tape.at(400), mark);
+        assert!(!tape.playout.is_busy());
+        tape.push(2_000, 2, 400);
+        assert_eq!(tape.heard_ms(2_100), [(2, 100)]);
+    }
+
+    #[test]
+    fn small_pieces_share_a_mark_and_the_last_one_gets_its_own() {
+        let mut tape = Tape::new();
+        let marks = (0..12).filter_map(|i| tape.push(i, 1, 20)).count();
+        assert_eq!(marks, 1);
+        assert!(tape.playout.finish(ITEM).is_some());
+        assert_eq!(tape.playout.finish(ITEM), None);
+        assert!(tape.playout.is_busy());
+    }
+
+    #[test]
+    fn an_item_whose_end_was_marked_early_is_done_as_soon_as_it_is_whole() {
+        let mut tape = Tape::new();
+        let mark = tape.push(0, 1, 200).unwrap();
+        tape.playout.reached(tape.at(200), mark);
+        assert!(tape.playout.is_busy());
+        assert_eq!(tape.playout.finish(ITEM), None);
+        assert!(!tape.playout.is_busy());
+    }
+}

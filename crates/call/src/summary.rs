@@ -1,0 +1,62 @@
+//! What a call has to tell: remarks while it runs, and one summary at its end.
+
+use std::time::Duration;
+
+use crate::{EndReason, FailureKind, ItemId, Oddity, Usage, transcript::Line, transcript::Speaker};
+
+/// Something worth a log line, a number or a look, that no socket needs to know.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// The leg was dialled so long ago and is ready now.
+    LegReady { after: Duration },
+    /// The first sound for the caller goes out, so long after the stream opened.
+    FirstAudio { after: Duration },
+    /// The agent answers; the leg had said so long ago that the caller stopped.
+    Answered { after: Duration },
+    /// The caller talked over the agent, and the playback was cleared.
+    BargeIn,
+    /// Somebody says these words.
+    Words { speaker: Speaker, item: ItemId, text: String, whole: bool },
+    /// Of these words the caller heard only the beginning.
+    CutShort { item: ItemId, heard: Duration, sent: Duration, words: String },
+    /// The caller pressed a key.
+    Key(char),
+    /// A reply failed and is asked for again.
+    Retry(FailureKind),
+    /// The leg said something that we do not act on.
+    Odd(Oddity),
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Audio messages from the carrier, and those that had to be dropped.
+    pub frames_in: u64,
+    pub frames_dropped: u64,
+    /// Audio messages to the carrier.
+    pub frames_out: u64,
+    /// Silence put in where the carrier left out frames.
+    pub gaps: Duration,
+    /// Audio of replies that were already interrupted.
+    pub late_audio: u64,
+    pub turns: u64,
+    pub replies: u64,
+    pub barge_ins: u64,
+    pub keys: u64,
+    /// Messages from the carrier that made no sense.
+    pub malformed: u64,
+    /// Events of the leg that were not acted on.
+    pub oddities: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    pub reason: EndReason,
+    /// From the open socket to the end.
+    pub lasted: Duration,
+    /// Whether the caller and the leg were ever connected.
+    pub was_live: bool,
+    pub tally: Tally,
+    pub usage: Usage,
+    pub transcript: Vec<Line>,
+}

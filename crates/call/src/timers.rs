@@ -1,0 +1,109 @@
+//! What a call is waiting for, and until when.
+//!
+//! One table, one row a reason. A row that is set again is moved; a row that fires is gone.
+
+use std::time::Instant;
+
+/// What happens when the time is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// The carrier's stream must have started, with a good token.
+    Start,
+    /// The leg must be ready.
+    LegReady,
+    /// A sign of life from the leg is due.
+    LegQuiet,
+    /// The answer that was promised is due.
+    ReplyDue,
+    /// Ask again for the answer that failed.
+    RetryReply,
+    /// The caller has talked over the greeting long enough to mean it.
+    TalkedOver,
+    /// The carrier has sent nothing while the caller was speaking: fill with silence.
+    CallerQuiet,
+    /// Tell the caller that the time is nearly over.
+    Warning,
+    /// The longest time for this call is over.
+    MaxDuration,
+    /// What is still playing has had its time.
+    Closing,
+}
+
+const TIMERS: [Timer; 10] = [
+    Timer::Start,
+    Timer::LegReady,
+    Timer::LegQuiet,
+    Timer::ReplyDue,
+    Timer::RetryReply,
+    Timer::TalkedOver,
+    Timer::CallerQuiet,
+    Timer::Warning,
+    Timer::MaxDuration,
+    Timer::Closing,
+];
+
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    at: [Option<Instant>; TIMERS.len()],
+}
+
+impl Timers {
+    pub fn set(&mut self, timer: Timer, at: Instant) {
+        self.at[timer as usize] = Some(at);
+    }
+
+    pub fn clear(&mut self, timer: Timer) {
+        self.at[timer as usize] = None;
+    }
+
+    pub fn clear_all(&mut self) {
+        self.at = Default::default();
+    }
+
+    pub fn is_set(&self, timer: Timer) -> bool {
+        self.at[timer as usize].is_some()
+    }
+
+    /// The one that is due first.
+    pub fn next(&self) -> Option<(Instant, Timer)> {
+        let set = TIMERS.into_iter().filter_map(|timer| Some((self.at[timer as usize]?, timer)));
+        set.min_by_key(|(at, _)| *at)
+    }
+
+    /// Takes the one that was due first, if it is due.
+    pub fn pop_expired(&mut self, now: Instant) -> Option<Timer> {
+        let (_, timer) = self.next().filter(|(at, _)| *at <= now)?;
+        self.clear(timer);
+        Some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn timers_fire_in_the_order_of_their_deadlines_and_only_once() {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do as the start of a test's clock")]
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut timers = Timers::default();
+        timers.set(Timer::MaxDuration, at(30));
+        timers.set(Timer::Start, at(10));
+        timers.set(Timer::Start, at(20));
+        assert_eq!(timers.next(), Some((at(20), Timer::Start)));
+        assert_eq!(timers.pop_expired(at(19)), None);
+        assert_eq!(timers.pop_expired(at(40)), Some(Timer::Start));
+        assert_eq!(timers.pop_expired(at(40)), Some(Timer::MaxDuration));
+        assert_eq!(timers.pop_expired(at(40)), None);
+    }
+
+    #[test]
+    fn every_timer_has_its_own_row() {
+        for (row, timer) in TIMERS.into_iter().enumerate() {
+            assert_eq!(timer as usize, row);
+        }
+    }
+}

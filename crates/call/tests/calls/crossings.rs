@@ -1,0 +1,255 @@
+//! Events in any order: messages cross, vendors stumble, and some things must hold all the same.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use call::*;
+use proptest::prelude::*;
+
+use crate::scene::*;
+
+/// What a test may do to a call. Numbers are small so that replies, items and marks meet.
+fn input() -> impl Strategy<Value = Input> {
+    let id = 1..6u32;
+    let leg = prop_oneof![
+        2 => Just(LegEvent::Ready),
+        3 => Just(LegEvent::SpeechStarted),
+        3 => Just(LegEvent::SpeechStopped),
+        2 => id.clone().prop_map(|item| LegEvent::TurnCommitted { item: ItemId(100 + item) }),
+        3 => id.clone().prop_map(|reply| LegEvent::ReplyStarted { reply: ReplyId(reply) }),
+        3 => (id.clone(), 1..3u32).prop_map(|(reply, n)| LegEvent::ItemStarted { reply: ReplyId(reply), item: ItemId(reply * 10 + n) }),
+        9 => (id.clone(), 1..3u32, 0..800u64).prop_map(|(reply, n, ms)| LegEvent::Speech {
+            reply: ReplyId(reply),
+            item: ItemId(reply * 10 + n),
+            audio: Audio::silence(Duration::from_millis(ms)),
+        }),
+        3 => (id.clone(), 1..3u32).prop_map(|(reply, n)| LegEvent::SpeechDone { reply: ReplyId(reply), item: ItemId(reply * 10 + n) }),
+        3 => (id.clone(), 0..4u8).prop_map(|(reply, how)| done(reply, match how {
+            0 => Outcome::Completed,
+            1 => Outcome::Cancelled,
+            2 => Outcome::Incomplete,
+            _ => Outcome::FailedForNow(failure(FailureKind::Provider)),
+        })),
+        1 => Just(LegEvent::Alive),
+        1 => Just(LegEvent::Odd(Oddity::UnknownEvent)),
+    ];
+    let carrier = prop_oneof![
+        2 => Just(CarrierEvent::Started(Box::default())),
+        9 => (0..5_000u64).prop_map(frame),
+        9 => (1..20u32).prop_map(|mark| CarrierEvent::Mark(MarkId(mark))),
+        1 => Just(CarrierEvent::Key('5')),
+        1 => Just(CarrierEvent::Malformed),
+    ];
+    prop_oneof![
+        20 => leg.prop_map(Input::Leg),
+        12 => carrier.prop_map(Input::Carrier),
+        2 => any::<bool>().prop_map(|greets| Input::Token(Box::new(if greets { greeting() } else { Config::default() }))),
+        2 => Just(Input::Admitted),
+        9 => Just(Input::Tick),
+    ]
+}
+
+/// What ends a call at once, or soon.
+fn ending() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        Just(Input::Carrier(CarrierEvent::Stopped)),
+        Just(Input::Carrier(CarrierEvent::Gone(Gone::Broken))),
+        Just(Input::Leg(LegEvent::Failed(failure(FailureKind::Quota)))),
+        Just(Input::Refused(RefusalCode("token_expired"))),
+        Just(Input::Stop),
+    ]
+}
+
+/// Watches the commands of one call for what must never happen.
+#[derive(Default)]
+struct Watch {
+    /// The reply of the audio that was last handed in, and those that were interrupted.
+    begun: HashSet<u32>,
+    silenced: HashSet<u32>,
+    sent: HashMap<ItemId, Duration>,
+    dials: u32,
+    ends: u32,
+    closes: u32,
+}
+
+impl Watch {
+    fn see(&mut self, input: &Input, commands: &[Command]) {
+        if let Input::Leg(LegEvent::ReplyStarted { reply }) = input {
+            self.begun.insert(reply.0);
+        }
+        for command in commands {
+            assert_eq!(self.ends, 0, "{command:?} came after the end");
+            match command {
+                Command::Carrier(CarrierCommand::Play(audio)) => {
+                    let Input::Leg(LegEvent::Speech { reply, item, .. }) = input else {
+                        panic!("audio out of nothing: {input:?}")
+                    };
+                    assert!(!self.silenced.contains(&reply.0), "{reply:?} was interrupted and is played");
+                    *self.sent.entry(*item).or_default() += audio.duration();
+                }
+                Command::Carrier(CarrierCommand::Clear) => self.silenced.extend(self.begun.iter().copied()),
+                Command::Carrier(CarrierCommand::Close(_)) => self.closes += 1,
+                Command::Leg(LegCommand::Truncate { item, heard }) => {
+                    assert!(*heard > Duration::ZERO);
+                    assert!(*heard <= self.sent[item], "more heard than sent");
+                }
+                Command::Dial(_) => self.dials += 1,
+                Command::End(_) => self.ends += 1,
+                Command::Admit(_) | Command::Carrier(_) | Command::Leg(_) | Command::Note(_) => {}
+            }
+        }
+        assert!(self.dials <= 1 && self.closes <= 1);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_interrupted_is_played_and_a_call_ends_exactly_once(
+        steps in prop::collection::vec((input(), 0..400u64), 0..120),
+        live in any::<bool>(),
+        end in ending(),
+        after in prop::collection::vec(input(), 0..10),
+    ) {
+        let mut scene = if live { Scene::live(Config::default()) } else { Scene::open() };
+        scene.commands();
+        let mut watch = Watch::default();
+        for (input, wait) in steps {
+            scene.pass(wait);
+            watch.see(&Input::Tick, &scene.commands());
+            scene.input(input.clone());
+            watch.see(&input, &scene.commands());
+        }
+        scene.input(end.clone());
+        watch.see(&end, &scene.commands());
+        // Last words, or a socket on which nothing ever started: none of it takes long.
+        scene.pass(5_000);
+        watch.see(&Input::Tick, &scene.commands());
+        prop_assert!(scene.call.is_over());
+        prop_assert_eq!(watch.ends, 1);
+        prop_assert_eq!(scene.call.poll_timeout(), None, "a timer outlived the call");
+        for input in after {
+            scene.input(input);
+            scene.pass(100_000);
+            prop_assert_eq!(scene.commands(), []);
+        }
+    }
+
+    #[test]
+    fn the_cut_is_exact_whatever_the_line_and_the_leg_do(
+        delay in 0..150u64,
+        pieces in prop::collection::vec(20..400u64, 1..30),
+        pause in 0..80u64,
+        speak_at in 0..6_000u64,
+    ) {
+        let cut = Phone::new(delay).talk(&pieces, pause, speak_at);
+        if let Some((heard, played)) = cut {
+            prop_assert!(heard.abs_diff(played) <= 20, "said {} ms, played {} ms", heard, played);
+        }
+    }
+}
+
+/// A phone at the end of a line that takes `delay` each way, simulated in whole milliseconds: what it has
+/// played when the clear arrives is the truth that the call has to guess.
+struct Phone {
+    scene: Scene,
+    delay: u64,
+    now: u64,
+    /// On their way to the phone, and back.
+    there: Vec<(u64, CarrierCommand)>,
+    back: Vec<(u64, MarkId)>,
+    /// Waiting to be played: milliseconds of audio, or a mark.
+    buffer: std::collections::VecDeque<Result<u64, MarkId>>,
+    played: u64,
+}
+
+impl Phone {
+    fn new(delay: u64) -> Self {
+        let mut scene = Scene::open();
+        scene.input(Input::Token(Box::default()));
+        scene.carrier(CarrierEvent::Started(Box::default()));
+        scene.input(Input::Admitted);
+        scene.leg(LegEvent::Ready);
+        let buffer = Default::default();
+        Self { scene, delay, now: 0, there: vec![], back: vec![], buffer, played: 0 }
+    }
+
+    /// Speaks these pieces, interrupts, and returns what the call said was heard and what was played; nothing
+    /// when the interruption came before or after the speech.
+    fn talk(mut self, pieces: &[u64], pause: u64, speak_at: u64) -> Option<(u64, u64)> {
+        while self.now < 2 * self.delay + 1 {
+            self.tick(); // the line is measured before the first word
+        }
+        self.scene.reply(1, 1);
+        let start = self.now;
+        let mut due: Vec<(u64, u64)> =
+            pieces.iter().enumerate().map(|(i, ms)| (start + i as u64 * pause, *ms)).collect();
+        due.reverse();
+        while self.now < start + speak_at {
+            while due.last().is_some_and(|(at, _)| *at <= self.now) {
+                let (_, ms) = due.pop()?;
+                self.scene.speech(1, 1, ms);
+            }
+            self.tick();
+        }
+        self.obey();
+        self.scene.leg(LegEvent::SpeechStarted);
+        let commands = self.scene.commands();
+        let heard = commands.iter().find_map(|command| match command {
+            Command::Leg(LegCommand::Truncate { heard, .. }) => Some(heard.as_millis() as u64),
+            Command::Leg(LegCommand::Forget { .. }) => Some(0),
+            _ => None,
+        })?;
+        let arrives = self.now + self.delay;
+        while self.now < arrives {
+            self.tick();
+        }
+        Some((heard, self.played))
+    }
+
+    /// One millisecond passes on both ends and on the line.
+    fn tick(&mut self) {
+        self.obey();
+        let now = self.now;
+        for (_, command) in self.there.extract_if(.., |(at, _)| *at <= now) {
+            match command {
+                CarrierCommand::Play(audio) => {
+                    self.buffer.extend((0..audio.len() / 8).map(|_| Ok(1)));
+                }
+                CarrierCommand::Mark(mark) => self.buffer.push_back(Err(mark)),
+                CarrierCommand::Clear | CarrierCommand::Close(_) => {}
+            }
+        }
+        self.marks();
+        if self.buffer.pop_front().is_some() {
+            self.played += 1;
+        }
+        self.now += 1;
+        self.marks();
+        self.scene.pass(1);
+        let now = self.now;
+        let arrived: Vec<_> = self.back.extract_if(.., |(at, _)| *at <= now).collect();
+        for (_, mark) in arrived {
+            self.scene.carrier(CarrierEvent::Mark(mark));
+        }
+    }
+
+    fn marks(&mut self) {
+        while let Some(Err(mark)) = self.buffer.front() {
+            self.back.push((self.now + self.delay, *mark));
+            self.buffer.pop_front();
+        }
+    }
+
+    fn obey(&mut self) {
+        let arrives = self.now + self.delay;
+        for command in self.scene.commands() {
+            if let Command::Carrier(command) = command {
+                self.there.push((arrives, command));
+            }
+        }
+    }
+}

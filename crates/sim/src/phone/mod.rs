@@ -1,0 +1,294 @@
+//! A pretend telephone behind a pretend Twilio: dials a relay's media WebSocket and behaves as a call would.
+//!
+//! It says what it is told to, plays what it gets in real time, returns marks when they are reached, and complains
+//! about everything Twilio would complain about. One task per phone; the handle may be shared by reference.
+//! Orders to a phone whose call has ended are ignored: its state says that it ended.
+
+mod dial;
+mod live;
+mod messages;
+mod playback;
+mod recording;
+mod state;
+
+pub use dial::DialError;
+pub use messages::{Ids, SILENT_FRAME, token_parameters};
+pub use recording::Recording;
+pub use state::{Cleared, PhoneEnd, PhoneEvent, PhoneState};
+
+use crate::{Headers, Waited, dice::Dice, line::Line, probe::Probe, waited};
+use bytes::Bytes;
+use live::{Live, Order};
+use rustls::ClientConfig;
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+/// Orders waiting for the phone's task. It takes them at once, so more means that the runtime stands still.
+const MAX_ORDERS: usize = 1024;
+
+/// How the next call is placed. Everything has a default but the address.
+#[derive(Clone, Debug)]
+pub struct PhoneOptions {
+    pub url: String,
+    /// Twilio strips the query string; other carriers do not.
+    pub keep_query: bool,
+    /// Sent on the upgrade besides Twilio's own.
+    pub headers: Headers,
+    pub ids: Ids,
+    pub parameters: Vec<(String, String)>,
+    pub opening: Opening,
+    /// JSON numbers where Twilio sends strings.
+    pub bare_numbers: bool,
+    /// `timestamp` of the first frame. Real calls begin at 102 to 171 ms.
+    pub first_timestamp_ms: u64,
+    /// Added to each direction: the network between carrier and relay.
+    pub delay: Duration,
+    /// Keeps both sides for [`Phone::recording`] and the bytes that a `clear` threw away.
+    pub record: bool,
+    /// Says nothing while nothing is to be said, as muted or silence-suppressing phones do.
+    pub suppress_silence: bool,
+    /// Marks every frame so that its way can be timed; the number is this call's place in the probe.
+    pub probe: Option<(Arc<Probe>, u32)>,
+    /// Whom to trust on `wss`; public CAs when `None`.
+    pub trust: Option<Arc<ClientConfig>>,
+    /// For the whole way from the first packet to the 101.
+    pub handshake_limit: Duration,
+}
+
+/// How much of the usual beginning is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// `connected`, `start`, then audio.
+    Full,
+    /// `connected` and then nothing, not even audio.
+    OnlyConnected,
+    /// Nothing at all: what follows is up to [`Phone::send_text`].
+    Nothing,
+}
+
+impl PhoneOptions {
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            keep_query: false,
+            headers: Headers::new(),
+            ids: fresh_ids(),
+            parameters: Vec::new(),
+            opening: Opening::Full,
+            bare_numbers: false,
+            first_timestamp_ms: 134,
+            delay: Duration::ZERO,
+            record: true,
+            suppress_silence: false,
+            probe: None,
+            trust: None,
+            handshake_limit: Duration::from_secs(10),
+        }
+    }
+
+    /// Carries the token as Twilio documents it: in `<Parameter>` chunks.
+    pub fn token(mut self, token: &str) -> Self {
+        self.parameters.extend(token_parameters(token));
+        self
+    }
+
+    pub fn parameter(mut self, name: &str, value: &str) -> Self {
+        self.parameters.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        self
+    }
+
+    /// `X-Twilio-Signature`, computed by the caller.
+    pub fn signature(self, signature: &str) -> Self {
+        self.header("x-twilio-signature", signature)
+    }
+
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+}
+
+/// A call in progress. Dropping it hangs up.
+#[derive(Debug)]
+pub struct Phone {
+    orders: mpsc::Sender<Order>,
+    state: watch::Receiver<PhoneState>,
+    recording: Arc<Mutex<Recording>>,
+    /// Headers of the relay's 101.
+    pub answer: Headers,
+}
+
+impl Phone {
+    /// Places the call; returns when the relay has accepted the WebSocket.
+    pub async fn dial(options: PhoneOptions) -> Result<Self, DialError> {
+        let limit = options.handshake_limit;
+        let dialling = dial::dial(&options.url, options.keep_query, &options.headers, options.trust.clone());
+        let (wire, early, answer) =
+            tokio::time::timeout(limit, dialling).await.map_err(|_| DialError::Timeout(limit))??;
+        let line = Line::open(wire, early, Role::Client, options.delay).await;
+        let began = Instant::now();
+        let (tell, state) = watch::channel(PhoneState::new(began, options.ids.clone(), options.record));
+        let (orders, inbox) = mpsc::channel(MAX_ORDERS);
+        let recording = Arc::new(Mutex::new(Recording::new(began)));
+        tokio::spawn(Live::new(options, line, tell, recording.clone(), began).run(inbox));
+        Ok(Self { orders, state, recording, answer })
+    }
+
+    /// Says µ-law after what is still to be said.
+    pub fn say(&self, audio: impl Into<Bytes>) {
+        self.order(Order::Say(audio.into()));
+    }
+
+    /// Stops saying what is still to be said.
+    pub fn hush(&self) {
+        self.order(Order::Hush);
+    }
+
+    pub fn press(&self, digit: char) {
+        self.order(Order::Press(digit));
+    }
+
+    /// Sends no frames for `length`; the timestamps go on, so they jump. What was to be said waits.
+    pub fn leave_gap(&self, length: Duration) {
+        self.order(Order::Gap(length));
+    }
+
+    /// Loses the next frames on the way: what was said in them is gone, and their numbers are used up.
+    pub fn lose_frames(&self, count: u32) {
+        self.order(Order::Lose(count));
+    }
+
+    /// From now on frames are (or are not) left out while nothing is to be said.
+    pub fn suppress_silence(&self, yes: bool) {
+        self.order(Order::SuppressSilence(yes));
+    }
+
+    pub fn stop_reading(&self) {
+        self.order(Order::Read(false));
+    }
+
+    pub fn read_again(&self) {
+        self.order(Order::Read(true));
+    }
+
+    /// Neither reads nor writes any more, but keeps the connection: a half-dead carrier.
+    pub fn freeze(&self) {
+        self.order(Order::Freeze);
+    }
+
+    /// Drops the TCP connection without a word.
+    pub fn vanish(&self) {
+        self.order(Order::Vanish);
+    }
+
+    /// Ends as a caller does: `stop`, then close.
+    pub fn hang_up(&self) {
+        self.order(Order::HangUp { stop: true });
+    }
+
+    /// Closes the WebSocket without `stop`.
+    pub fn close(&self) {
+        self.order(Order::HangUp { stop: false });
+    }
+
+    /// Sends any text, right or wrong.
+    pub fn send_text(&self, text: impl Into<String>) {
+        self.order(Order::SendText(text.into()));
+    }
+
+    pub fn send_binary(&self, bytes: impl Into<Bytes>) {
+        self.order(Order::SendBinary(bytes.into()));
+    }
+
+    /// A well-formed media message of `bytes` bytes: too large for any relay when it is large enough.
+    pub fn send_oversize(&self, bytes: usize) {
+        let filler = "f".repeat(bytes);
+        let sid = self.look(|state| state.ids.stream_sid.clone());
+        self.send_text(format!(
+            r#"{{"event":"media","streamSid":"{sid}","media":{{"payload":"{filler}"}}}}"#
+        ));
+    }
+
+    /// Looks at the state as it is now.
+    pub fn look<T>(&self, look: impl FnOnce(&PhoneState) -> T) -> T {
+        look(&self.state.borrow())
+    }
+
+    /// Waits until `is_so`, checked after every change and at every tick of 20 ms.
+    pub async fn until(&self, is_so: impl Fn(&PhoneState) -> bool, limit: Duration) -> Result<(), Waited> {
+        self.when(|state| is_so(state).then_some(()), limit).await
+    }
+
+    /// Waits until `ask` has an answer.
+    pub async fn when<T>(
+        &self,
+        ask: impl FnMut(&PhoneState) -> Option<T>,
+        limit: Duration,
+    ) -> Result<T, Waited> {
+        waited::wait_until(&self.state, limit, ask).await
+    }
+
+    /// Waits until everything queued by [`Phone::say`] before this call has been said.
+    pub async fn said(&self, limit: Duration) -> Result<(), Waited> {
+        let (done, said) = tokio::sync::oneshot::channel();
+        self.order(Order::TellWhenSaid(done));
+        match tokio::time::timeout(limit, said).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => {
+                Err(Waited::new(limit, "can no longer happen", self.look(|state| format!("{state:?}"))))
+            }
+            Err(_) => Err(Waited::new(limit, "did not happen", self.look(|state| format!("{state:?}")))),
+        }
+    }
+
+    /// Waits until the agent has spoken after this moment and has then been silent for `quiet`.
+    pub async fn agent_finished(&self, quiet: Duration, limit: Duration) -> Result<(), Waited> {
+        let (runs, playing) = self.look(|state| (state.runs, state.playing));
+        let wanted = if playing { runs } else { runs + 1 };
+        let finished = |state: &PhoneState| state.quiet_for().is_some_and(|so_far| so_far >= quiet);
+        self.until(|state| state.runs >= wanted && finished(state), limit).await
+    }
+
+    /// Waits for the end of the call.
+    pub async fn ended(&self, limit: Duration) -> Result<PhoneEnd, Waited> {
+        self.when(|state| state.end.clone(), limit).await
+    }
+
+    /// Both sides so far.
+    pub fn recording(&self) -> Recording {
+        live::lock(&self.recording).clone()
+    }
+
+    fn order(&self, order: Order) {
+        // Fails when the call is over, which the state tells.
+        let _ = self.orders.try_send(order);
+    }
+}
+
+/// SIDs that no other phone of this process has.
+fn fresh_ids() -> Ids {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let nanos =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+    let mut dice = Dice::new(nanos ^ (CALLS.fetch_add(1, Relaxed) << 48) ^ u64::from(std::process::id()));
+    Ids {
+        account_sid: format!("AC{}", dice.hex(32)),
+        call_sid: format!("CA{}", dice.hex(32)),
+        stream_sid: format!("MZ{}", dice.hex(32)),
+    }
+}

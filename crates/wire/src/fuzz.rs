@@ -1,0 +1,81 @@
+//! What the fuzz targets run, here so that ordinary tests run it over the corpus as well.
+//!
+//! Each takes messages, one per line: a state that only a few messages in a row can reach is reached too.
+//! What has to hold is checked with a panic, and nothing else may panic.
+
+use bytes::{Bytes, BytesMut};
+use call::{Audio, CarrierCommand, CarrierEvent, ItemId, LegCommand, LegEvent, MarkId, Turns};
+use serde::de::IgnoredAny;
+
+use crate::{
+    openai::{self, Frame, Session, Setup},
+    twilio::Line,
+};
+
+/// Whatever was read, what is then written is JSON, and audio that is passed on reads as the same audio.
+pub fn twilio(lines: &[u8]) {
+    let mut line = Line::new();
+    let mut out = BytesMut::new();
+    for text in messages(lines) {
+        let event = line.read(&text);
+        if let Some(CarrierEvent::Audio { audio, .. }) = event {
+            assert!(line.write(&CarrierCommand::Play(audio.clone()), &mut out));
+            let again = line.read(&out.split().freeze());
+            assert_eq!(again, Some(CarrierEvent::Audio { at: None, audio }));
+        }
+        for command in [CarrierCommand::Mark(MarkId(7)), CarrierCommand::Clear] {
+            if line.write(&command, &mut out) {
+                is_json(&out.split());
+            }
+        }
+    }
+}
+
+/// Whatever was read, a failure is the last word, and what is sent in between is JSON. The first byte of a
+/// line, when it is a digit, is a command of the call.
+pub fn openai(lines: &[u8]) {
+    let mut session = Session::new(Setup::default());
+    let mut failed = false;
+    for text in messages(lines) {
+        match text.first().and_then(|first| command(*first)) {
+            Some(command) => session.obey(command),
+            None => session.read(&text),
+        }
+        while let Some(event) = session.poll_event() {
+            assert!(!failed, "{event:?} after the failure");
+            failed = matches!(event, LegEvent::Failed(_));
+        }
+        while let Some(frame) = session.poll_frame() {
+            match frame {
+                Frame::Control(text) | Frame::Audio { text, .. } => is_json(&text),
+                Frame::Ping | Frame::Close => {}
+            }
+        }
+    }
+    openai::refused(400, lines);
+    Session::new(Setup::default()).closed(Some(4000), &String::from_utf8_lossy(lines));
+}
+
+fn command(digit: u8) -> Option<LegCommand> {
+    Some(match digit {
+        b'0' => LegCommand::Hear(Audio::ulaw(&[7; 160])),
+        b'1' => LegCommand::Say(call::Say { text: "Hello \"you\"".into() }),
+        b'2' => LegCommand::Reply,
+        b'3' => LegCommand::Cancel,
+        b'4' => LegCommand::Truncate { item: ItemId(1), heard: std::time::Duration::from_millis(5) },
+        b'5' => LegCommand::Forget { item: ItemId(2) },
+        b'6' => LegCommand::TakeTurns(Turns::Live),
+        b'7' => LegCommand::TakeTurns(Turns::Held),
+        b'8' => LegCommand::Ping,
+        b'9' => LegCommand::Close,
+        _ => return None,
+    })
+}
+
+fn messages(lines: &[u8]) -> impl Iterator<Item = Bytes> {
+    lines.split(|byte| *byte == b'\n').map(Bytes::copy_from_slice)
+}
+
+fn is_json(text: &[u8]) {
+    serde_json::from_slice::<IgnoredAny>(text).expect("what we write is JSON");
+}

@@ -1,0 +1,4 @@
+//! Can a carrier crash us? Input: messages, one per line.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|lines: &[u8]| wire::fuzz::twilio(lines));

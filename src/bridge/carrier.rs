@@ -1,0 +1,121 @@
+//! The carrier's socket: what comes in as events, and what waits to go out.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use call::{CarrierCommand, CarrierEvent, Gone};
+use futures_util::StreamExt;
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        self, Message, Utf8Bytes,
+        error::ProtocolError,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+use wire::twilio::Line;
+
+use crate::outbox::{Limits, Outbox};
+
+#[derive(Debug)]
+pub(super) struct Carrier {
+    socket: WebSocketStream<TcpStream>,
+    line: Line,
+    outbox: Outbox,
+    /// Messages are written here one after another; what is sent is split off.
+    text: BytesMut,
+    /// Nothing more comes in.
+    gone: bool,
+}
+
+impl Carrier {
+    pub fn new(socket: WebSocketStream<TcpStream>) -> Self {
+        let outbox = Outbox::new(Limits::CARRIER);
+        Self { socket, line: Line::new(), outbox, text: BytesMut::new(), gone: false }
+    }
+
+    /// The next thing the carrier says. After [`CarrierEvent::Gone`] there is nothing.
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<CarrierEvent> {
+        while !self.gone {
+            let event = match ready!(self.socket.poll_next_unpin(cx)) {
+                Some(Ok(Message::Text(text))) => self.line.read(&Bytes::from(text)),
+                Some(Ok(Message::Binary(_))) => Some(CarrierEvent::Malformed),
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
+                Some(Ok(Message::Close(_))) | None => self.over(Gone::Closed),
+                Some(Err(error)) => self.over(how(&error)),
+            };
+            if let Some(event) = event {
+                return Poll::Ready(event);
+            }
+        }
+        Poll::Pending
+    }
+
+    fn over(&mut self, gone: Gone) -> Option<CarrierEvent> {
+        self.gone = true;
+        Some(CarrierEvent::Gone(gone))
+    }
+
+    /// Puts a command into the outbox. `Err` when there is no room: the carrier has stopped reading.
+    pub fn obey(&mut self, command: &CarrierCommand) -> Result<(), Gone> {
+        let full = |_| Gone::Stuck;
+        if let CarrierCommand::Close(closing) = command {
+            let frame = CloseFrame { code: CloseCode::from(closing.code()), reason: closing.reason().into() };
+            return self.outbox.push_control(Message::Close(Some(frame))).map_err(full);
+        }
+        if !self.line.write(command, &mut self.text) {
+            return Ok(());
+        }
+        let Ok(text) = Utf8Bytes::try_from(self.text.split().freeze()) else { return Ok(()) };
+        match command {
+            CarrierCommand::Play(audio) => {
+                self.outbox.push_audio(Message::Text(text), audio.duration()).map_err(full)
+            }
+            // A mark has its place among the audio.
+            CarrierCommand::Mark(_) => {
+                self.outbox.push_audio(Message::Text(text), Default::default()).map_err(full)
+            }
+            CarrierCommand::Clear => {
+                self.outbox.clear_audio();
+                self.outbox.push_control(Message::Text(text)).map_err(full)
+            }
+            CarrierCommand::Close(_) => Ok(()),
+        }
+    }
+
+    /// Writes what the socket takes now. `Ready` when everything is out.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        self.outbox.poll_flush(cx, &mut self.socket).map_err(|error| how(&error))
+    }
+
+    /// After the last word: until the other side has closed as well. What still comes in is not looked at.
+    pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.poll_flush(cx).is_pending() {
+            return Poll::Pending;
+        }
+        while !self.gone {
+            match ready!(self.socket.poll_next_unpin(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => self.gone = true,
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// The most that ever waited to go out, in bytes.
+    pub fn high_water(&self) -> usize {
+        self.outbox.high_water()
+    }
+}
+
+fn how(error: &tungstenite::Error) -> Gone {
+    match error {
+        tungstenite::Error::Capacity(_) => Gone::TooLarge,
+        // Platforms and proxies often end a stream without a WebSocket close.
+        tungstenite::Error::ConnectionClosed
+        | tungstenite::Error::AlreadyClosed
+        | tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Gone::Closed,
+        _ => Gone::Broken,
+    }
+}

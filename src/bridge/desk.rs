@@ -1,0 +1,118 @@
+//! Where a call stands with the token gate.
+//!
+//! A token in the request is known before the carrier has named its call; one in `start` comes with the name.
+//! A configuration may have to be fetched in between. Whatever the order: the leg is dialled when the
+//! configuration is known, the call begins when token and stream were compared and the token was marked as
+//! used, and each of the two happens once.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::SystemTime,
+};
+
+use call::{Input, Started};
+
+use super::{Exchange, order};
+use crate::gate::{Code, Config, Pass, Refusal, travel};
+
+pub(super) struct Desk {
+    exchange: Exchange,
+    state: State,
+    started: Option<Box<Started>>,
+    known: Option<(Arc<Config>, String)>,
+}
+
+enum State {
+    /// The token is to come in `start`.
+    Waiting,
+    /// The configuration is being fetched.
+    Fetching(Pin<Box<dyn Future<Output = Result<(Pass, Config), Refusal>> + Send>>),
+    /// The leg may be dialled; the stream has not started.
+    Known(Box<Pass>),
+    Done,
+}
+
+impl Desk {
+    pub fn new(exchange: Exchange, pass: Option<Pass>) -> Self {
+        let state = match pass {
+            Some(pass) => fetch(&exchange, pass),
+            None => State::Waiting,
+        };
+        Self { exchange, state, started: None, known: None }
+    }
+
+    /// The carrier's stream has started.
+    pub fn started(&mut self, started: Box<Started>) {
+        self.started = Some(started);
+    }
+
+    /// What the token asks for, and who made it; once the gate has read it.
+    pub fn config(&self) -> Option<(&Arc<Config>, &str)> {
+        self.known.as_ref().map(|(config, issuer)| (config, issuer.as_str()))
+    }
+
+    /// The gate's next word to the call.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Input, Refusal>> {
+        match &mut self.state {
+            State::Waiting => {
+                let Some(started) = &self.started else { return Poll::Pending };
+                match open(&self.exchange, started) {
+                    Ok(pass) => {
+                        self.state = fetch(&self.exchange, pass);
+                        self.poll(cx)
+                    }
+                    Err(refusal) => self.refuse(refusal),
+                }
+            }
+            State::Fetching(fetching) => match ready!(fetching.as_mut().poll(cx)) {
+                Ok((pass, config)) => {
+                    let token = Input::Token(Box::new(order::for_call(&config)));
+                    self.known = Some((Arc::new(config), pass.iss.clone()));
+                    self.state = State::Known(Box::new(pass));
+                    Poll::Ready(Ok(token))
+                }
+                Err(refusal) => self.refuse(refusal),
+            },
+            State::Known(pass) => {
+                let Some(started) = &self.started else { return Poll::Pending };
+                let gate = &self.exchange.gate;
+                match pass.bound_to(started).and_then(|()| gate.admit(pass, SystemTime::now())) {
+                    Ok(()) => {
+                        self.state = State::Done;
+                        Poll::Ready(Ok(Input::Admitted))
+                    }
+                    Err(refusal) => self.refuse(refusal),
+                }
+            }
+            State::Done => Poll::Pending,
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> Poll<Result<Input, Refusal>> {
+        self.state = State::Done;
+        Poll::Ready(Err(refusal))
+    }
+}
+
+/// The token in `start`, compared with the call at once: nothing is dialled for somebody else's token.
+fn open(exchange: &Exchange, started: &Started) -> Result<Pass, Refusal> {
+    let Some(carried) = travel::in_start(&started.parameters)? else {
+        let text = "no token: send it in the stream's path or as <Parameter> `token`, or in chunks `t0`, `t1`, … with \
+                    their count `tn`; Twilio drops query strings";
+        return Err(Refusal::new(Code::TokenMissing, text));
+    };
+    let pass = exchange.gate.open(&carried.token, SystemTime::now())?;
+    pass.bound_to(started)?;
+    Ok(pass)
+}
+
+fn fetch(exchange: &Exchange, mut pass: Pass) -> State {
+    let exchange = exchange.clone();
+    State::Fetching(Box::pin(async move {
+        let config = pass.take_config(&exchange.fetcher).await?;
+        Ok((pass, config))
+    }))
+}

@@ -1,0 +1,162 @@
+//! What a call leaves behind for people: log lines, numbers, and news for those who watch.
+//!
+//! One line when a call starts and one when it ends, which reads on its own. What was said, and to whom, is
+//! never above debug level; keys, tokens and audio are in none.
+
+use std::{sync::Arc, time::Instant};
+
+use call::{EndReason, Note, RefusalCode, Started, Summary};
+use tokio::sync::broadcast;
+use tracing::{debug, info, warn};
+
+use super::Exchange;
+use crate::gate::{Config, Refusal};
+
+/// Something a call has to tell. `call` is our own id of it.
+#[derive(Clone, Debug)]
+pub struct News {
+    pub call: Arc<str>,
+    pub what: What,
+}
+
+#[derive(Clone, Debug)]
+pub enum What {
+    Started,
+    Note(Arc<Note>),
+    Ended(Arc<Summary>),
+}
+
+/// Who watches. Nobody in production, and then nothing is made for them.
+#[derive(Debug)]
+pub struct Watchers(broadcast::Sender<News>);
+
+impl Default for Watchers {
+    /// A watcher that lags so far behind loses the oldest news; calls never wait for one.
+    fn default() -> Self {
+        Self(broadcast::Sender::new(1_024))
+    }
+}
+
+impl Watchers {
+    pub fn subscribe(&self) -> broadcast::Receiver<News> {
+        self.0.subscribe()
+    }
+
+    fn tell(&self, call: &Arc<str>, what: impl FnOnce() -> What) {
+        if self.0.receiver_count() > 0 {
+            self.0.send(News { call: call.clone(), what: what() }).ok();
+        }
+    }
+}
+
+pub(super) struct Observer {
+    exchange: Exchange,
+    /// Our own id of this call.
+    id: Arc<str>,
+    carrier_call: String,
+    issuer: String,
+    agent: String,
+    leg: &'static str,
+}
+
+impl Observer {
+    pub fn new(exchange: Exchange, id: Arc<str>) -> Self {
+        let (carrier_call, issuer, agent) = Default::default();
+        Self { exchange, id, carrier_call, issuer, agent, leg: "none" }
+    }
+}
+
+impl Observer {
+    /// The carrier named its call.
+    pub fn started(&mut self, started: &Started) {
+        // The carrier's word: bounded and printable before it goes into a log.
+        self.carrier_call = started.call_id.chars().filter(char::is_ascii_graphic).take(64).collect();
+        tracing::Span::current().record("carrier_call", &self.carrier_call);
+        self.exchange.watchers.tell(&self.id, || What::Started);
+    }
+
+    /// The gate refused. Returns what the call has to say to the carrier.
+    pub fn refused(&mut self, refusal: &Refusal) -> RefusalCode {
+        self.exchange.metrics.refused(refusal.code.name());
+        warn!(
+            code = refusal.code.name(),
+            iss = refusal.iss,
+            jti = refusal.jti,
+            kid = refusal.kid,
+            "token refused: {refusal}"
+        );
+        RefusalCode(refusal.code.name())
+    }
+
+    /// The gate knows whose call this is, and the leg is being opened.
+    pub fn dialled(&mut self, config: &Config, issuer: &str) {
+        self.leg = config.legs[0].kind();
+        self.agent = config.agent.id.clone().unwrap_or_default();
+        self.issuer = issuer.to_owned();
+        info!(iss = self.issuer, agent = self.agent, leg = self.leg, "call started");
+    }
+
+    pub fn note(&mut self, note: Note) {
+        let metrics = &self.exchange.metrics;
+        match &note {
+            Note::LegReady { after } => metrics.leg_ready(self.leg, *after),
+            Note::FirstAudio { after } => metrics.first_audio(*after),
+            Note::Answered { after } => metrics.answered(*after),
+            Note::Odd(oddity) => metrics.odd(*oddity),
+            Note::Retry(kind) => warn!(kind = kind.name(), "the answer failed, asking again"),
+            Note::BargeIn | Note::Key(_) | Note::CutShort { .. } => {}
+            Note::Words { whole: false, .. } => return self.tell(note), // too many for a log
+            Note::Words { .. } => {}
+        }
+        debug!(?note);
+        self.tell(note);
+    }
+
+    fn tell(&self, note: Note) {
+        self.exchange.watchers.tell(&self.id, || What::Note(Arc::new(note)));
+    }
+
+    /// From the leg's word that the caller speaks to the clear on the wire.
+    pub fn barged_in(&self, since: Instant) {
+        self.exchange.metrics.barged_in(since.elapsed());
+    }
+
+    pub fn ended(&self, summary: &Summary, late_for_leg: u64, high_water: usize) {
+        let Summary { reason, lasted, was_live, tally, usage, .. } = summary;
+        self.exchange.metrics.call_ended(self.leg, summary, late_for_leg, high_water);
+        let seconds = (lasted.as_secs_f64() * 10.0).round() / 10.0;
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    reason = reason.name(),
+                    iss = self.issuer,
+                    agent = self.agent,
+                    leg = self.leg,
+                    seconds,
+                    was_live,
+                    turns = tally.turns,
+                    replies = tally.replies,
+                    barge_ins = tally.barge_ins,
+                    frames_in = tally.frames_in,
+                    frames_out = tally.frames_out,
+                    frames_dropped = tally.frames_dropped + late_for_leg,
+                    gaps_ms = tally.gaps.as_millis() as u64,
+                    tokens_in = usage.text_in + usage.audio_in,
+                    tokens_out = usage.text_out + usage.audio_out,
+                    "call ended: {reason}"
+                )
+            };
+        }
+        match reason {
+            EndReason::LegFailed(failure) => {
+                self.exchange.metrics.leg_failed(failure.provider, failure.kind);
+                line!(warn);
+            }
+            EndReason::CarrierLost | EndReason::NeverStarted | EndReason::Internal => line!(warn),
+            EndReason::CallerHungUp | EndReason::MaxDuration | EndReason::Drained | EndReason::Refused(_) => {
+                line!(info)
+            }
+        }
+        self.exchange.watchers.tell(&self.id, || What::Ended(Arc::new(summary.clone())));
+    }
+}

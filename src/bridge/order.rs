@@ -1,0 +1,87 @@
+//! What a checked token orders, in the words of the call and of its leg.
+
+use std::time::Duration;
+
+use call::Turns;
+use wire::openai::{self, Setup};
+
+use crate::gate::config::{Config, Eagerness, Effort, Leg, NoiseReduction, OpenAiLeg, Turn};
+
+/// What the call itself has to know.
+pub(super) fn for_call(config: &Config) -> call::Config {
+    let leg = &config.legs[0];
+    call::Config {
+        leg: leg.kind(),
+        greeting: config.agent.greeting.clone(),
+        interruptible: config.call.interruptible,
+        max: config.call.max,
+        warning: config.call.warning.clone(),
+        turn_silence: turn_silence(leg),
+        patience: patience(leg),
+    }
+}
+
+/// How long after the caller's last sound this leg says that the caller has stopped.
+fn turn_silence(leg: &Leg) -> Duration {
+    match leg {
+        Leg::OpenAi(OpenAiLeg { turn: Turn::Server { silence, .. }, .. }) => *silence,
+        // A model that waits for the sense of a sentence says so within about a second when it is clear.
+        Leg::OpenAi(OpenAiLeg { turn: Turn::Semantic { .. }, .. }) => Duration::from_secs(1),
+        Leg::Echo(echo) => echo.pause,
+    }
+}
+
+/// How long this leg may be silent before its answer begins. A model that was told to think hard does.
+fn patience(leg: &Leg) -> Duration {
+    match leg {
+        Leg::OpenAi(OpenAiLeg { reasoning: Some(Effort::Medium | Effort::High | Effort::Xhigh), .. }) => {
+            Duration::from_secs(20)
+        }
+        Leg::OpenAi(_) | Leg::Echo(_) => Duration::from_secs(5),
+    }
+}
+
+/// What the provider is asked to be.
+pub(super) fn for_openai(config: &Config, leg: &OpenAiLeg, turns: Turns) -> Setup {
+    let agent = &config.agent;
+    Setup {
+        instructions: agent.prompt.clone().unwrap_or_default(),
+        voice: agent.voice.clone(),
+        speed: agent.speed,
+        language: agent.language.clone(),
+        turn: turn(leg.turn),
+        noise_reduction: leg.noise_reduction.map(|near| match near {
+            NoiseReduction::NearField => openai::NoiseReduction::NearField,
+            NoiseReduction::FarField => openai::NoiseReduction::FarField,
+        }),
+        transcription: leg.transcription.clone().map(|model| openai::Transcription { model }),
+        max_output_tokens: leg.max_output_tokens.and_then(|tokens| u32::try_from(tokens).ok()),
+        reasoning_effort: leg.reasoning.map(|effort| match effort {
+            Effort::Minimal => openai::ReasoningEffort::Minimal,
+            Effort::Low => openai::ReasoningEffort::Low,
+            Effort::Medium => openai::ReasoningEffort::Medium,
+            Effort::High => openai::ReasoningEffort::High,
+            Effort::Xhigh => openai::ReasoningEffort::Xhigh,
+        }),
+        turns,
+    }
+}
+
+fn turn(turn: Turn) -> openai::Turn {
+    let ms = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+    match turn {
+        Turn::Server { silence, threshold, prefix_padding } => openai::Turn::ServerVad {
+            threshold: threshold.unwrap_or(0.5),
+            prefix_padding_ms: prefix_padding.map_or(300, ms),
+            silence_ms: ms(silence),
+        },
+        Turn::Semantic { eagerness } => openai::Turn::Semantic {
+            eagerness: match eagerness {
+                Eagerness::Low => openai::Eagerness::Low,
+                Eagerness::Medium => openai::Eagerness::Medium,
+                Eagerness::High => openai::Eagerness::High,
+                Eagerness::Auto => openai::Eagerness::Auto,
+            },
+        },
+    }
+}

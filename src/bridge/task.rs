@@ -1,0 +1,192 @@
+//! One call, from its socket to its end: the task that obeys a [`Call`].
+//!
+//! It waits in one place, for both sockets, the gate, the clock and the end of the machine at once. What has
+//! become ready is handled together, and what came of it is written together: a frame costs one wake-up, and
+//! as few system calls as there can be. It decides nothing about the conversation.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use call::{Call, CarrierEvent, Command, Input, Note, Summary};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+use tokio_tungstenite::WebSocketStream;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use super::{
+    Exchange,
+    alarm::Alarm,
+    carrier::Carrier,
+    desk::Desk,
+    leg::{Broken, Leg},
+    observer::Observer,
+};
+use crate::gate::Pass;
+
+pub(super) struct Task {
+    exchange: Exchange,
+    call: Call,
+    carrier: Carrier,
+    leg: Leg,
+    desk: Desk,
+    alarm: Alarm,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    stopped: bool,
+    observer: Observer,
+    summary: Option<Box<Summary>>,
+    /// When the input came that is being handled.
+    now: std::time::Instant,
+    /// A clear is on its way out, since the leg said that the caller speaks.
+    barge_in: Option<std::time::Instant>,
+}
+
+/// Runs a call to its end.
+pub(super) async fn run(
+    exchange: Exchange,
+    pass: Option<Pass>,
+    socket: WebSocketStream<TcpStream>,
+    observer: Observer,
+) {
+    let mut task = Task {
+        call: Call::new(now()),
+        carrier: Carrier::new(socket),
+        leg: Leg::None,
+        desk: Desk::new(exchange.clone(), pass),
+        alarm: Alarm::default(),
+        stop: Box::pin(exchange.lifecycle.stop.clone().cancelled_owned()),
+        stopped: false,
+        observer,
+        summary: None,
+        now: now(),
+        barge_in: None,
+        exchange,
+    };
+    poll_fn(|cx| task.poll(cx)).await;
+    task.say_goodbye().await;
+}
+
+impl Task {
+    /// `Ready` when the call is over. What it still has to say is in the outboxes.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            while !self.call.is_over() && self.take_what_is_ready(cx) {}
+            if self.call.is_over() {
+                return Poll::Ready(());
+            }
+            match self.carrier.poll_flush(cx) {
+                Poll::Ready(Ok(())) => {
+                    if let Some(since) = self.barge_in.take() {
+                        self.observer.barged_in(since);
+                    }
+                }
+                Poll::Ready(Err(gone)) => {
+                    self.input(Input::Carrier(CarrierEvent::Gone(gone)));
+                    continue;
+                }
+                Poll::Pending => {}
+            }
+            if let Poll::Ready(Err(Broken)) = self.leg.poll_flush(cx) {
+                continue; // its next event says why
+            }
+            return Poll::Pending;
+        }
+    }
+
+    /// Takes one thing from every side that has one; whether there was anything.
+    fn take_what_is_ready(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut any = false;
+        if let Poll::Ready(event) = self.carrier.poll_event(cx) {
+            any = true;
+            self.input(Input::Carrier(event));
+        }
+        if let Poll::Ready(event) = self.leg.poll_event(cx) {
+            any = true;
+            self.input(Input::Leg(event));
+        }
+        if let Poll::Ready(verdict) = self.desk.poll(cx) {
+            any = true;
+            let input = verdict.unwrap_or_else(|refusal| Input::Refused(self.observer.refused(&refusal)));
+            self.input(input);
+        }
+        if self.alarm.poll(cx, self.call.poll_timeout().map(|(at, _)| at)).is_ready() {
+            any = true;
+            self.input(Input::Tick);
+        }
+        if !self.stopped && self.stop.as_mut().poll(cx).is_ready() {
+            any = true;
+            self.stopped = true;
+            self.input(Input::Stop);
+        }
+        any
+    }
+
+    fn input(&mut self, input: Input) {
+        self.now = now();
+        self.call.handle(self.now, input);
+        self.settle();
+    }
+
+    /// Obeys until the call has no more to say.
+    fn settle(&mut self) {
+        while let Some(command) = self.call.poll_command() {
+            self.obey(command);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Carrier(command) => {
+                if let Err(gone) = self.carrier.obey(&command) {
+                    self.call.handle(self.now, Input::Carrier(CarrierEvent::Gone(gone)));
+                }
+            }
+            Command::Leg(command) => self.leg.obey(command),
+            Command::Admit(started) => {
+                self.observer.started(&started);
+                self.desk.started(started);
+            }
+            Command::Dial(turns) => {
+                if let Some((config, issuer)) = self.desk.config() {
+                    self.observer.dialled(config, issuer);
+                    self.leg = self.exchange.open_leg(config, turns);
+                }
+            }
+            Command::Note(note) => {
+                if note == Note::BargeIn {
+                    self.barge_in = Some(self.now);
+                }
+                self.observer.note(note);
+            }
+            Command::End(summary) => self.summary = Some(summary),
+        }
+    }
+
+    /// The last words go out, and the other side has a moment to close as well. A socket that is dropped with
+    /// unread messages in it would be reset, and our close with it.
+    async fn say_goodbye(mut self) {
+        let high_water = self.carrier.high_water().max(self.leg.high_water());
+        if let Some(summary) = self.summary.take() {
+            self.observer.ended(&summary, self.leg.dropped(), high_water);
+        }
+        let goodbye = poll_fn(|cx| {
+            let leg = self.leg.poll_flush(cx);
+            let carrier = self.carrier.poll_closed(cx);
+            if leg.is_ready() && carrier.is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        });
+        timeout(GOODBYE, goodbye).await.ok();
+    }
+}
+
+/// Tokio's clock, so that tests can hold it.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// Long enough for a close to cross an ocean and come back.
+const GOODBYE: Duration = Duration::from_secs(1);

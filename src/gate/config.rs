@@ -1,0 +1,156 @@
+//! What a call is told by its token, checked: everything after the gate may trust it.
+//!
+//! Times are durations, defaults are filled in, keys are the ones to use. A debug print shows neither keys
+//! nor prompts nor `context`, so any of this may be logged.
+
+use std::{fmt, time::Duration};
+
+use secrecy::SecretString;
+use serde_json::Value;
+
+pub use super::claims::{Auth, Eagerness, Effort, NoiseReduction};
+
+#[derive(Clone)]
+pub struct Config {
+    pub agent: Agent,
+    /// At least one. The first is used, the others are its fallbacks.
+    pub legs: Vec<Leg>,
+    pub call: CallRules,
+    /// The main app's own; `null` when it sent none.
+    pub context: Value,
+}
+
+#[derive(Clone, Default, PartialEq)]
+pub struct Agent {
+    pub id: Option<String>,
+    pub prompt: Option<String>,
+    /// What the agent says first.
+    pub greeting: Option<String>,
+    pub voice: Option<String>,
+    pub language: Option<String>,
+    /// Existing apps send one. OpenAI's Realtime API no longer takes it, so the `openai` leg leaves it out.
+    pub temperature: Option<f64>,
+    pub speed: Option<f64>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Leg {
+    OpenAi(OpenAiLeg),
+    Echo(EchoLeg),
+}
+
+impl Leg {
+    /// The name in metrics and logs, and the `kind` in the token.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::OpenAi(_) => "openai",
+            Self::Echo(_) => "echo",
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct OpenAiLeg {
+    pub model: String,
+    /// `https://api.openai.com/v1`, without a slash at the end. `http` only for this machine itself.
+    pub base_url: String,
+    pub auth: Auth,
+    pub key: SecretString,
+    pub turn: Turn,
+    pub noise_reduction: Option<NoiseReduction>,
+    /// The model that writes down what the caller says; `None` is off.
+    pub transcription: Option<String>,
+    pub max_output_tokens: Option<u64>,
+    pub reasoning: Option<Effort>,
+}
+
+/// Who decides that the caller's turn is over, and how.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Turn {
+    /// Loudness and silence.
+    Server { silence: Duration, threshold: Option<f64>, prefix_padding: Option<Duration> },
+    /// A model.
+    Semantic { eagerness: Eagerness },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EchoLeg {
+    pub pause: Duration,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct CallRules {
+    pub max: Duration,
+    /// Spoken 30 s before `max` is over.
+    pub warning: Option<String>,
+    pub interruptible: bool,
+    pub error_message: Option<String>,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { agent, legs, call, context } = self;
+        let context = if context.is_null() { Some("none") } else { None };
+        f.debug_struct("Config")
+            .field("agent", agent)
+            .field("legs", legs)
+            .field("call", call)
+            .field("context", &format_args!("{}", context.unwrap_or("***")))
+            .finish()
+    }
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, prompt, greeting, voice, language, temperature, speed } = self;
+        f.debug_struct("Agent")
+            .field("id", id)
+            .field("prompt", &Length(prompt))
+            .field("greeting", &Length(greeting))
+            .field("voice", voice)
+            .field("language", language)
+            .field("temperature", temperature)
+            .field("speed", speed)
+            .finish()
+    }
+}
+
+impl fmt::Debug for CallRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { max, warning, interruptible, error_message } = self;
+        f.debug_struct("CallRules")
+            .field("max", max)
+            .field("warning", &Length(warning))
+            .field("interruptible", interruptible)
+            .field("error_message", &Length(error_message))
+            .finish()
+    }
+}
+
+impl fmt::Debug for OpenAiLeg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenAiLeg")
+            .field("model", &self.model)
+            .field("base_url", &self.base_url)
+            .field("auth", &self.auth)
+            .field("key", &format_args!("***"))
+            .field("turn", &self.turn)
+            .field("noise_reduction", &self.noise_reduction)
+            .field("transcription", &self.transcription)
+            .field("max_output_tokens", &self.max_output_tokens)
+            .field("reasoning", &self.reasoning)
+            .finish()
+    }
+}
+
+/// A text of which only the length is shown.
+struct Length<'a>(&'a Option<String>);
+
+impl fmt::Debug for Length<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(text) => write!(f, "({} characters)", text.chars().count()),
+            None => f.write_str("None"),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The parts of a token that later versions act on: tools, reports, idle callers, recordings.
+//!
+//! They are read as strictly as the rest, so that a typo is found today, and then refused by
+//! [`not_yet`]: a call must not silently lose a tool. To switch one on, use it in `check` and take its
+//! line out of [`not_yet`].
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{claims::Body, problems::Problems, refusal::Code};
+
+#[cfg(feature = "tools")]
+use schemars::JsonSchema;
+
+/// Everything of the contract that this version cannot do, in one place.
+pub(super) fn not_yet(body: &Body, problems: &mut Problems) {
+    let call = body.call.as_ref();
+    let used = [
+        ("tools", body.tools.as_ref().is_some_and(|tools| !tools.is_empty())),
+        ("report", body.report.is_some()),
+        ("call.idle", call.is_some_and(|call| call.idle.is_some())),
+        ("call.record", call.is_some_and(|call| call.record.is_some())),
+    ];
+    for (path, _) in used.iter().filter(|(_, used)| *used) {
+        problems.add(
+            Code::ClaimsNotSupported,
+            *path,
+            "is not supported by this version of the relay: leave it out",
+        );
+    }
+}
+
+/// Something the agent can do, told apart by `kind`. Without one it is a function of the main app.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+#[cfg_attr(feature = "tools", schemars(tag = "kind", transform = function_needs_no_kind))]
+#[expect(dead_code, reason = "this version reads the grammar of tools, and refuses them")]
+pub(super) enum Tool {
+    Function(Function),
+    Knowledge(Knowledge),
+    HangUp(Plain),
+    Transfer(Transfer),
+    SendDtmf(Plain),
+    /// Passed on to legs that speak MCP themselves.
+    Mcp(#[cfg_attr(feature = "tools", schemars(with = "Map<String, Value>"))] Map<String, Value>),
+}
+
+/// A signed POST to the main app, whose answer goes to the model.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+#[expect(dead_code, reason = "this version reads the grammar of tools, and refuses them")]
+pub(super) struct Function {
+    pub name: String,
+    pub description: Option<String>,
+    /// A JSON Schema.
+    pub parameters: Option<Map<String, Value>>,
+    pub url: String,
+    pub timeout_ms: Option<u64>,
+    /// Spoken while the caller waits.
+    pub say: Option<String>,
+}
+
+/// Sends the caller's question and gives the passages that come back to the model.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+#[expect(dead_code, reason = "this version reads the grammar of tools, and refuses them")]
+pub(super) struct Knowledge {
+    pub name: String,
+    pub description: Option<String>,
+    pub url: String,
+    pub timeout_ms: Option<u64>,
+    /// Spoken while the caller waits.
+    pub say: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+#[expect(dead_code, reason = "this version reads the grammar of tools, and refuses them")]
+pub(super) struct Plain {
+    pub name: Option<String>,
+    /// When the agent should do it.
+    pub description: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+#[expect(dead_code, reason = "this version reads the grammar of tools, and refuses them")]
+pub(super) struct Transfer {
+    pub name: Option<String>,
+    pub description: Option<String>,
+    /// Names the agent can choose from, and the numbers behind them.
+    pub targets: BTreeMap<String, String>,
+}
+
+/// What to do when nobody speaks.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+#[expect(dead_code, reason = "idle callers are not in this version")]
+pub(super) struct Idle {
+    pub after_seconds: u64,
+    /// Spoken one after the other, each after another `after_seconds`.
+    pub say: Option<Vec<String>>,
+    /// When all is said.
+    pub then: Option<Then>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+pub(super) enum Then {
+    HangUp,
+    Nothing,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+#[expect(dead_code, reason = "recordings are not in this version")]
+pub(super) struct Record {
+    /// Where the recording is PUT.
+    pub put_url: String,
+}
+
+/// Where the main app hears of the call.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+#[expect(dead_code, reason = "reports are not in this version")]
+pub(super) struct Report {
+    pub url: String,
+    pub events: Option<Vec<Event>>,
+    /// Signs the reports. Derived from `RELAY_SECRET` when left out.
+    #[cfg_attr(feature = "tools", schemars(with = "Option<String>"))]
+    pub secret: Option<SecretString>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+#[cfg_attr(feature = "tools", schemars(rename = "ReportEvent"))]
+pub(super) enum Event {
+    #[serde(rename = "call.started")]
+    CallStarted,
+    #[serde(rename = "turn.ended")]
+    TurnEnded,
+    #[serde(rename = "call.action")]
+    CallAction,
+    #[serde(rename = "call.ended")]
+    CallEnded,
+}
+
+/// The schema of the variant `function` must not ask for a `kind`.
+#[cfg(feature = "tools")]
+fn function_needs_no_kind(schema: &mut schemars::Schema) {
+    let variants = schema.get_mut("oneOf").and_then(Value::as_array_mut).into_iter().flatten();
+    for variant in variants {
+        let is_function = variant.pointer("/properties/kind/const").is_some_and(|kind| kind == "function");
+        if let (true, Some(Value::Array(required))) = (is_function, variant.get_mut("required")) {
+            required.retain(|field| field != "kind");
+        }
+    }
+}

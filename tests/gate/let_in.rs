@@ -1,0 +1,212 @@
+//! Tokens that are let in, and what the call then knows.
+
+use std::time::Duration;
+
+use patchcord::gate::{
+    Gate, GateSettings,
+    config::{Auth, Eagerness, Effort, Leg, NoiseReduction, OpenAiLeg, Turn},
+    mint::Minter,
+};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use crate::scene::{self, *};
+
+fn only_leg(claims: &Value) -> OpenAiLeg {
+    let config = config(&gate(), &minter().seal(claims)).unwrap();
+    match &config.legs[..] {
+        [Leg::OpenAi(leg)] => leg.clone(),
+        other => panic!("one openai leg, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_signed_token_becomes_a_call_with_everything_it_asked_for() {
+    let claims = with(json!({
+        "agent": { "language": "en", "temperature": 0.7, "speed": 1.25 },
+        "call": { "max_seconds": 1800, "warning_message": "Half a minute left.", "interruptible": false,
+                  "error_message": "Sorry." },
+        "context": { "order": 7 },
+    }));
+    let gate = gate();
+    let token = minter().sign(&claims);
+    let pass = gate.open(&token, now()).unwrap();
+    assert_eq!(pass.iss, "https://app.example.com");
+    assert_eq!(
+        (pass.jti.as_deref(), pass.sub.as_deref(), pass.acct.as_deref()),
+        (Some("token-1"), Some(CALL), Some(ACCOUNT))
+    );
+    assert!(!pass.sealed);
+    let config = config(&gate, &token).unwrap();
+    assert_eq!(config.agent.prompt.as_deref(), Some("MARKER-prompt"));
+    assert_eq!(config.agent.greeting.as_deref(), Some("MARKER-greeting"));
+    assert_eq!((config.agent.temperature, config.agent.speed), (Some(0.7), Some(1.25)));
+    assert_eq!(config.call.max, Duration::from_secs(1_800));
+    assert_eq!(config.call.warning.as_deref(), Some("Half a minute left."));
+    assert!(!config.call.interruptible);
+    assert_eq!(config.context, json!({ "order": 7 }));
+}
+
+#[test]
+fn a_leg_has_sensible_settings_when_the_token_gives_none() {
+    let leg = only_leg(&claims());
+    assert_eq!(leg.model, "gpt-realtime-2.1-mini");
+    assert_eq!(leg.base_url, "https://api.openai.com/v1");
+    assert_eq!(leg.auth, Auth::Bearer);
+    assert_eq!(leg.key.expose_secret(), "sk-MARKER-key");
+    let silence = Duration::from_millis(500);
+    assert_eq!(leg.turn, Turn::Server { silence, threshold: None, prefix_padding: None });
+    assert_eq!(leg.transcription.as_deref(), Some("gpt-transcribe"));
+    assert_eq!((leg.noise_reduction, leg.max_output_tokens, leg.reasoning), (None, None, None));
+}
+
+#[test]
+fn every_setting_of_a_leg_arrives() {
+    let leg = only_leg(&with(json!({ "legs": [{
+        "kind": "openai", "model": "gpt-realtime-2.1", "noise_reduction": "far_field",
+        "turn": { "mode": "server_vad", "silence_ms": 300, "threshold": 0.6, "prefix_padding_ms": 200 },
+        "transcription": { "model": "whisper-1" }, "max_output_tokens": 2000, "reasoning": { "effort": "minimal" },
+    }] })));
+    assert_eq!(leg.model, "gpt-realtime-2.1");
+    assert_eq!(leg.noise_reduction, Some(NoiseReduction::FarField));
+    let (silence, prefix_padding) = (Duration::from_millis(300), Some(Duration::from_millis(200)));
+    assert_eq!(leg.turn, Turn::Server { silence, threshold: Some(0.6), prefix_padding });
+    assert_eq!(leg.transcription.as_deref(), Some("whisper-1"));
+    assert_eq!((leg.max_output_tokens, leg.reasoning), (Some(2_000), Some(Effort::Minimal)));
+
+    let leg = only_leg(&with(json!({ "legs": [{ "kind": "openai", "turn": { "mode": "semantic_vad" } }] })));
+    assert_eq!(leg.turn, Turn::Semantic { eagerness: Eagerness::Auto });
+}
+
+#[test]
+fn transcription_can_be_switched_off() {
+    for off in [
+        json!({ "kind": "openai", "transcription": false }),
+        json!({ "kind": "openai", "transcription": null }),
+    ] {
+        assert_eq!(only_leg(&with(json!({ "legs": [off] }))).transcription, None);
+    }
+}
+
+#[test]
+fn azure_gets_its_key_in_its_own_header() {
+    let leg = |extra: Value| {
+        let mut leg = json!({ "kind": "openai", "base_url": "https://me.openai.azure.com/openai/v1/" });
+        leg.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        only_leg(&with(json!({ "legs": [leg] })))
+    };
+    assert_eq!(leg(json!({})).auth, Auth::ApiKey);
+    assert_eq!(leg(json!({})).base_url, "https://me.openai.azure.com/openai/v1");
+    assert_eq!(leg(json!({ "auth": "bearer" })).auth, Auth::Bearer);
+}
+
+#[test]
+fn an_app_that_has_just_five_values_signs_them_as_they_are() {
+    let mut claims = with(json!({ "agent": null, "legs": null, "keys": null }));
+    let five = json!({ "agentId": "a1", "openAIKey": "sk-MARKER-flat", "prompt": "Be kind.", "voice": "cedar", "temperature": 0.8 });
+    claims.as_object_mut().unwrap().extend(five.as_object().unwrap().clone());
+    let leg = only_leg(&claims);
+    assert_eq!((leg.model.as_str(), leg.key.expose_secret()), ("gpt-realtime-2.1-mini", "sk-MARKER-flat"));
+    let agent = config(&gate(), &minter().sign(&claims)).unwrap().agent;
+    assert_eq!((agent.id.as_deref(), agent.prompt.as_deref()), (Some("a1"), Some("Be kind.")));
+    assert_eq!((agent.voice.as_deref(), agent.temperature), (Some("cedar"), Some(0.8)));
+}
+
+#[test]
+fn an_echo_leg_needs_no_key_and_fallbacks_are_kept_in_order() {
+    let claims =
+        with(json!({ "legs": [{ "kind": "echo" }, { "kind": "echo", "pause_ms": 900 }], "keys": null }));
+    let config = config(&gate(), &minter().sign(&claims)).unwrap();
+    let pauses: Vec<_> = config
+        .legs
+        .iter()
+        .map(|leg| match leg {
+            Leg::Echo(echo) => echo.pause.as_millis(),
+            Leg::OpenAi(_) => panic!("an echo leg"),
+        })
+        .collect();
+    assert_eq!(pauses, [600, 900]);
+}
+
+#[test]
+fn a_call_is_never_longer_than_the_relay_allows() {
+    for (asked, max) in [(json!(7_200), 3_600), (json!(60), 60), (json!(null), 3_600)] {
+        let claims = with(json!({ "call": { "max_seconds": asked } }));
+        let config = config(&gate(), &minter().sign(&claims)).unwrap();
+        assert_eq!(config.call.max, Duration::from_secs(max));
+    }
+}
+
+#[test]
+fn the_relays_own_key_is_used_when_the_token_brings_none() {
+    let mut settings = settings();
+    settings.providers.openai.key = Some("sk-MARKER-relay".into());
+    let gate = Gate::new(settings).unwrap();
+    let config = config(&gate, &minter().sign(&with(json!({ "keys": null })))).unwrap();
+    assert!(matches!(&config.legs[0], Leg::OpenAi(leg) if leg.key.expose_secret() == "sk-MARKER-relay"));
+}
+
+#[test]
+fn during_rotation_tokens_of_both_secrets_are_taken_with_and_without_kid() {
+    let old = "the-old-secret-of-at-least-thirty-two-bytes";
+    let new = "the-new-secret-of-at-least-thirty-two-bytes";
+    let secrets = patchcord::gate::secrets(&format!("2026-10={old},2026-11={new}").into());
+    let gate = Gate::new(GateSettings { secrets, ..settings() }).unwrap();
+    for (kid, secret) in [("2026-10", old), ("2026-11", new)] {
+        for minter in [Minter::new(&secret.into()), Minter::new(&secret.into()).with_kid(kid)] {
+            assert!(gate.open(&minter.sign(&claims()), now()).is_ok(), "{kid} signed");
+            let pass = gate.open(&minter.seal(&claims()), now()).unwrap();
+            assert!(pass.sealed);
+        }
+    }
+    let pass = gate.open(&Minter::new(&new.into()).with_kid("2026-11").sign(&claims()), now()).unwrap();
+    assert_eq!(pass.kid.as_deref(), Some("2026-11"));
+}
+
+#[test]
+fn clocks_may_differ_by_a_few_seconds() {
+    let token = minter().sign(&claims());
+    for (seconds, fine) in [(NOW - 7, false), (NOW - 6, true), (NOW + 89 + 4, true), (NOW + 89 + 5, false)] {
+        assert_eq!(gate().open(&token, at(seconds)).is_ok(), fine, "{seconds}");
+    }
+}
+
+#[test]
+fn dates_may_have_parts_of_a_second_and_aud_may_be_a_list() {
+    let claims =
+        with(json!({ "iat": 1795178399.5, "exp": 1795178489.75, "nbf": NOW, "aud": ["other", "patchcord"] }));
+    assert!(gate().open(&minter().sign(&claims), now()).is_ok());
+}
+
+#[test]
+fn a_token_for_another_region_says_so() {
+    let elsewhere = |region: Value| {
+        let pass = gate().open(&minter().sign(&with(json!({ "region": region }))), now()).unwrap();
+        pass.elsewhere().map(str::to_owned)
+    };
+    assert_eq!(elsewhere(json!("fra")).as_deref(), Some("fra"));
+    assert_eq!(elsewhere(json!("iad")), None);
+    assert_eq!(elsewhere(json!(null)), None);
+}
+
+#[test]
+fn the_pass_fits_the_call_it_was_made_for() {
+    let pass = gate().open(&minter().sign(&claims()), now()).unwrap();
+    let started =
+        call::Started { call_id: CALL.into(), account_id: Some(ACCOUNT.into()), ..Default::default() };
+    assert!(pass.bound_to(&started).is_ok());
+}
+
+#[test]
+fn nothing_that_is_secret_is_ever_printed() {
+    let gate = gate();
+    let claims = with(
+        json!({ "context": { "who": "MARKER-context" }, "call": { "error_message": "MARKER-words", "warning_message": "MARKER-words" } }),
+    );
+    let token = minter().sign(&claims);
+    let pass = gate.open(&token, now()).unwrap();
+    let config = scene::config(&gate, &token).unwrap();
+    let shown = format!("{gate:?} {pass:?} {config:#?} {config:?} {:?} {:?}", minter(), settings());
+    assert!(!shown.contains("MARKER"), "{shown}");
+    assert!(shown.contains("***"), "{shown}");
+}
