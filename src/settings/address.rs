@@ -97,13 +97,15 @@ pub(super) fn origin(text: &str) -> Option<String> {
         .then_some(plain)
 }
 
-/// A bare host name, without scheme, port or path.
+/// A host name without scheme or path; `*.` before it and a port behind it are the gate's to judge.
 pub(super) fn host_name(text: &str) -> Option<String> {
+    let bare = text.strip_prefix("*.").unwrap_or(text);
+    let (name, port) = bare.split_once(':').unwrap_or((bare, "443"));
     let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.');
-    let fits = !text.is_empty()
-        && text.len() <= 253
-        && text.bytes().all(allowed)
-        && text.split('.').all(|label| !label.is_empty());
+    let fits = name.len() <= 253
+        && name.bytes().all(allowed)
+        && name.split('.').all(|label| !label.is_empty())
+        && port.parse::<u16>().is_ok();
     fits.then(|| text.to_ascii_lowercase())
 }
 
@@ -153,7 +155,7 @@ mod tests {
             assert_eq!(origin(bad), None, "{bad}");
         }
         assert_eq!(host_name("My.openai.azure.com").as_deref(), Some("my.openai.azure.com"));
-        for bad in ["https://x", "x:443", "x/y", "", "a..b", "*.azure.com"] {
+        for bad in ["https://x", "x:https", "x/y", "", "a..b", "a*.azure.com"] {
             assert_eq!(host_name(bad), None, "{bad}");
         }
     }

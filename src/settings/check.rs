@@ -11,10 +11,9 @@ use std::{
     time::Duration,
 };
 
-use secrecy::ExposeSecret;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{BaseUrl, LogFormat, Problems, Provider, RelaySecret, Secret, address};
+use super::{BaseUrl, LogFormat, Problems, Provider, Secret, address};
 
 pub struct Check<'a> {
     problems: &'a mut Problems,
@@ -25,37 +24,29 @@ impl<'a> Check<'a> {
         Self { problems }
     }
 
-    pub fn relay_secrets(&mut self, text: Option<Secret>, file: Option<String>) -> Vec<RelaySecret> {
-        match self.text_or_file("RELAY_SECRET", text, "RELAY_SECRET_FILE", file) {
-            Some((name, text)) => RelaySecret::list(name, &text, self.problems),
-            None => Vec::new(),
+    /// A secret from its variable, or from the file that another variable names.
+    pub fn text_or_file(
+        &mut self,
+        name: &str,
+        text: Option<Secret>,
+        file_name: &str,
+        file: Option<String>,
+    ) -> Option<Secret> {
+        let Some(file) = file else { return text };
+        if text.is_some() {
+            self.problems.add(file_name, format_args!("is set besides {name}"), "set only one of the two");
+            return text;
         }
-    }
-
-    pub fn missing_secret(&mut self) {
-        let told = self.problems.iter().any(|p| {
-            matches!(&*p.variable, "RELAY_SECRET" | "RELAY_SECRET_FILE" | "RELAY_JWKS" | "RELAY_JWKS_FILE")
-        });
-        if !told {
-            let cure = "set it to the output of `openssl rand -base64 32`, the same as in the main app \
-                        (or set RELAY_JWKS to the public keys of the main app)";
-            self.problems.add("RELAY_SECRET", "is missing", cure);
-        }
-    }
-
-    pub fn jwks(&mut self, text: Option<Secret>, file: Option<String>) -> Option<Secret> {
-        let (name, text) = self.text_or_file("RELAY_JWKS", text, "RELAY_JWKS_FILE", file)?;
-        let json: Option<serde_json::Value> = serde_json::from_str(text.expose_secret()).ok();
-        if json.as_ref().and_then(|set| set.get("keys")).is_none_or(|keys| !keys.is_array()) {
-            self.problems.add(name, "is not a JWK set", r#"write JSON like {"keys":[{"kty":"OKP",…}]}"#);
-            return None;
-        }
-        Some(text)
+        read_file(Path::new(&file))
+            .inspect_err(|error| {
+                let cure = "check that the file is there, and that this user may read it";
+                self.problems.add(file_name, format_args!("cannot be read ({})", error.kind()), cure);
+            })
+            .ok()
     }
 
     pub fn signature(&mut self, token: bool, public_url: bool) {
-        let told = self.problems.iter().any(|p| p.variable == "PUBLIC_URL");
-        if token && !public_url && !told {
+        if token && !public_url && !self.problems.names("PUBLIC_URL") {
             let cure = "set it to the address that Twilio calls, such as https://relay.example.com";
             self.problems.add("PUBLIC_URL", "is missing, and TWILIO_AUTH_TOKEN needs it", cure);
         }
@@ -205,30 +196,6 @@ impl<'a> Check<'a> {
             self.problems.add(name, "has an entry that does not fit", cure);
             Vec::new()
         })
-    }
-
-    fn text_or_file(
-        &mut self,
-        name: &'static str,
-        text: Option<Secret>,
-        file_name: &'static str,
-        file: Option<String>,
-    ) -> Option<(&'static str, Secret)> {
-        if let (Some(_), Some(_)) = (&text, &file) {
-            self.problems.add(file_name, format!("is set besides {name}"), "set only one of the two");
-            return Some((name, text?));
-        }
-        if let Some(file) = file {
-            return match read_file(Path::new(&file)) {
-                Ok(secret) => Some((file_name, secret)),
-                Err(error) => {
-                    let cure = "check that the file is there, and that this user may read it";
-                    self.problems.add(file_name, format!("cannot be read ({})", error.kind()), cure);
-                    None
-                }
-            };
-        }
-        text.map(|text| (name, text))
     }
 }
 

@@ -23,15 +23,16 @@ use tracing_subscriber::filter::Targets;
 pub use self::{
     address::{BaseUrl, is_loopback},
     problem::{Problem, Problems},
-    secret::{RelaySecret, Secret},
+    secret::Secret,
 };
 use self::{check::Check, raw::Raw};
+use crate::gate::{self, Gate, GateSettings};
 
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Empty only when [`Self::jwks`] is set.
-    pub relay_secrets: Vec<RelaySecret>,
-    /// A JWK set, already known to be JSON with `keys` in it. Secret, for it may hold an HS256 key.
+    /// One secret or several; the gate splits them. Missing only when [`Self::jwks`] is set.
+    pub relay_secret: Option<Secret>,
+    /// A JWK set as JSON. Secret, for it may hold an HS256 key.
     pub jwks: Option<Secret>,
     pub audience: String,
     pub require_call_binding: bool,
@@ -106,7 +107,31 @@ impl Settings {
         let mut problems = Problems::default();
         let (raw, warnings) = Raw::read(environment, &mut problems);
         let settings = Self::check(raw, warnings, Check::new(&mut problems));
+        // The gate knows its keys best. It is built for its verdict only; the relay builds its own.
+        if let Err(found) = Gate::new(settings.for_gate()) {
+            problems.add_from_gate(found);
+        }
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+
+    /// The part that the token gate works with.
+    pub fn for_gate(&self) -> GateSettings {
+        let openai = gate::Provider {
+            key: self.openai.key.as_deref().cloned(),
+            base_url: self.openai.base_url.http(""),
+        };
+        GateSettings {
+            secrets: self.relay_secret.as_deref().map(gate::secrets).unwrap_or_default(),
+            jwks: self.jwks.as_deref().cloned(),
+            audience: self.audience.clone(),
+            require_call_binding: self.require_call_binding,
+            require_sealed: self.require_sealed,
+            upstream_allow: self.upstream_allow.clone(),
+            providers: gate::Providers { openai },
+            max_call: self.max_call,
+            region: self.fly.region.clone(),
+            allow_private: self.webhook_allow_private,
+        }
     }
 
     /// Gives every field some value even when there are problems: they are only counted at the end.
@@ -116,11 +141,9 @@ impl Settings {
                 "OTEL_EXPORTER_OTLP_ENDPOINT is ignored: this version does not export traces".to_owned(),
             );
         }
-        let relay_secrets = check.relay_secrets(raw.relay_secret, raw.relay_secret_file);
-        let jwks = check.jwks(raw.relay_jwks, raw.relay_jwks_file);
-        if relay_secrets.is_empty() && jwks.is_none() {
-            check.missing_secret();
-        }
+        let relay_secret =
+            check.text_or_file("RELAY_SECRET", raw.relay_secret, "RELAY_SECRET_FILE", raw.relay_secret_file);
+        let jwks = check.text_or_file("RELAY_JWKS", raw.relay_jwks, "RELAY_JWKS_FILE", raw.relay_jwks_file);
         let public_url = check.url("PUBLIC_URL", raw.public_url);
         check.signature(raw.twilio_auth_token.is_some(), public_url.is_some());
         let ports = (check.port("PORT", raw.port, 8080), check.port("OPS_PORT", raw.ops_port, 9091));
@@ -143,7 +166,7 @@ impl Settings {
             "https://api.elevenlabs.io/v1",
         );
         Self {
-            relay_secrets,
+            relay_secret,
             jwks,
             audience: raw.relay_audience.unwrap_or_else(|| "patchcord".to_owned()),
             require_call_binding: check.flag("REQUIRE_CALL_BINDING", raw.require_call_binding, true),
@@ -238,10 +261,11 @@ mod tests {
     }
 
     #[test]
-    fn without_any_key_for_tokens_the_message_says_how_to_make_one() {
+    fn without_a_good_key_for_tokens_the_message_says_how_to_make_one() {
         let said = Settings::read([("PORT", "1")]).unwrap_err().to_string();
         assert!(said.contains("RELAY_SECRET") && said.contains("openssl rand -base64 32"), "{said}");
-        assert!(Settings::read([("RELAY_JWKS", r#"{"keys":[]}"#)]).is_ok());
+        let short = Settings::read([("RELAY_SECRET", "hunter2")]).unwrap_err().to_string();
+        assert!(short.contains("32") && !short.contains("hunter2"), "{short}");
     }
 
     #[test]
@@ -258,7 +282,6 @@ mod tests {
             ("OPENAI_API_KEY", "canary-1"),
             ("TWILIO_AUTH_TOKEN", "canary-2"),
             ("PUBLIC_URL", "https://relay.example.com"),
-            ("RELAY_JWKS", r#"{"keys":[{"kty":"oct","k":"canary-3"}]}"#),
         ])
         .unwrap();
         let text = format!("{settings:?}");
@@ -301,7 +324,7 @@ mod tests {
         let alone = Settings::read([file]).unwrap();
         let both = read(&[file]);
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(alone.relay_secrets[0].kid.as_deref(), Some("k1"));
+        assert_eq!(alone.for_gate().secrets[0].0.as_deref(), Some("k1"));
         assert!(both.unwrap_err().to_string().contains("RELAY_SECRET_FILE"));
     }
 }

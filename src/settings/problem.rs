@@ -4,19 +4,33 @@
 
 use std::fmt;
 
+use crate::gate;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub variable: String,
-    pub fault: String,
-    pub cure: String,
+    /// What is wrong, and what to do.
+    pub text: String,
 }
 
 impl Problems {
-    pub fn add(&mut self, variable: &str, fault: impl Into<String>, cure: impl Into<String>) {
-        self.0.push(Problem { variable: variable.to_owned(), fault: fault.into(), cure: cure.into() });
+    pub(super) fn add(&mut self, variable: &str, fault: impl fmt::Display, cure: impl fmt::Display) {
+        let text = format!("{fault}: {cure}");
+        self.0.push(Problem { variable: variable.to_owned(), text });
+    }
+
+    /// What the token gate finds in its part of the settings, unless that variable was named already.
+    pub(super) fn add_from_gate(&mut self, found: Vec<gate::Problem>) {
+        let fresh = |p: &gate::Problem| !self.names(p.setting);
+        let found: Vec<_> = found.into_iter().filter(fresh).collect();
+        self.0.extend(found.into_iter().map(|p| Problem { variable: p.setting.to_owned(), text: p.message }));
+    }
+
+    pub(super) fn names(&self, variable: &str) -> bool {
+        self.0.iter().any(|p| p.variable == variable)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -30,8 +44,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> =
-            self.iter().map(|p| format!("  {} {}: {}.", p.variable, p.fault, p.cure)).collect();
+        let lines: Vec<String> = self.iter().map(|p| format!("  {}: {}", p.variable, p.text)).collect();
         f.write_str(&lines.join("\n"))
     }
 }

@@ -186,6 +186,6 @@ mod tests {
         let mut problems = Problems::default();
         let pairs = vec![(rubbish(), rubbish()), ("HOME".into(), rubbish()), ("PORT".into(), rubbish())];
         Raw::read(pairs, &mut problems);
-        assert!(problems.to_string().contains("PORT is not UTF-8"), "{problems}");
+        assert!(problems.to_string().contains("PORT: is not UTF-8"), "{problems}");
     }
 }
