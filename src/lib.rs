@@ -6,7 +6,9 @@
 pub mod bridge;
 pub mod drain;
 pub mod gate;
+pub mod http;
 pub mod metrics;
 pub mod outbox;
 pub mod outward;
 pub mod settings;
+pub mod utc;
