@@ -19,6 +19,7 @@ fn input() -> impl Strategy<Value = Input> {
         3 => Just(LegEvent::SpeechStopped),
         2 => id.clone().prop_map(|item| LegEvent::TurnCommitted { item: ItemId(100 + item) }),
         3 => id.clone().prop_map(|reply| LegEvent::ReplyStarted { reply: ReplyId(reply) }),
+        1 => id.clone().prop_map(|reply| LegEvent::ReplyUnwanted { reply: ReplyId(reply) }),
         3 => (id.clone(), 1..3u32).prop_map(|(reply, n)| LegEvent::ItemStarted { reply: ReplyId(reply), item: ItemId(reply * 10 + n) }),
         9 => (id.clone(), 1..3u32, 0..800u64).prop_map(|(reply, n, ms)| LegEvent::Speech {
             reply: ReplyId(reply),
@@ -76,8 +77,14 @@ struct Watch {
 
 impl Watch {
     fn see(&mut self, input: &Input, commands: &[Command]) {
-        if let Input::Leg(LegEvent::ReplyStarted { reply }) = input {
-            self.begun.insert(reply.0);
+        match input {
+            Input::Leg(LegEvent::ReplyStarted { reply }) => {
+                self.begun.insert(reply.0);
+            }
+            Input::Leg(LegEvent::ReplyUnwanted { reply }) => {
+                self.silenced.insert(reply.0);
+            }
+            _ => {}
         }
         for command in commands {
             assert_eq!(self.ends, 0, "{command:?} came after the end");
