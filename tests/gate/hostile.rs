@@ -3,6 +3,7 @@
 //! A row is a name, a token and its code; where a claim is at fault, also its path. The tokens that need
 //! another library to make (public keys as secrets, ECDH-ES without a signature, …) are in `interop`.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use patchcord::gate::{Code, Gate, GateSettings, Refusal, mint::Minter};
 use serde_json::{Value, json};
 
@@ -71,6 +72,16 @@ fn part(token: &str, index: usize, change: impl Fn(&str) -> String) -> String {
 fn flip(text: &str) -> String {
     let other = if text.starts_with('A') { "B" } else { "A" };
     format!("{other}{}", &text[1..])
+}
+
+/// The same bytes, with three of the tag moved to the ciphertext.
+fn cut_elsewhere(token: &str) -> String {
+    let parts: Vec<&str> = token.split('.').collect();
+    let mut text = URL_SAFE_NO_PAD.decode(parts[3]).unwrap();
+    let tag = URL_SAFE_NO_PAD.decode(parts[4]).unwrap();
+    text.extend_from_slice(&tag[..3]);
+    let (text, tag) = (URL_SAFE_NO_PAD.encode(text), URL_SAFE_NO_PAD.encode(&tag[3..]));
+    format!("{}..{}.{text}.{tag}", parts[0], parts[2])
 }
 
 #[test]
@@ -166,6 +177,7 @@ fn seals() {
             row("changed tag", part(&good, 4, flip), Code::TokenSeal),
             row("short tag", part(&good, 4, |tag| tag[..16].to_owned()), Code::TokenSeal),
             row("short iv", part(&good, 2, |iv| iv[..8].to_owned()), Code::TokenSeal),
+            row("the tag begins in the ciphertext", cut_elsewhere(&good), Code::TokenSeal),
             row("no ciphertext", part(&good, 3, |_| String::new()), Code::TokenSeal),
             row("with a wrapped key", part(&good, 1, |_| "AAAA".into()), Code::TokenMalformed),
             row("alg none", sealed_under(json!({ "alg": "none", "enc": "A256GCM" })), Code::TokenAlgorithm),

@@ -11,7 +11,7 @@ use patchcord::gate::{Code, Gate, GateSettings, config::Config, fetch::Fetcher};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
 
 use crate::scene::*;
@@ -31,10 +31,7 @@ impl App {
         let (asked, last) = (app.asked.clone(), app.last.clone());
         tokio::spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {
-                let mut request = Vec::new();
-                while !request.ends_with(b"\r\n\r\n") && socket.read_buf(&mut request).await.unwrap_or(0) > 0
-                {
-                }
+                let request = read_request(&mut socket).await;
                 asked.fetch_add(1, Ordering::SeqCst);
                 *last.lock().unwrap() = String::from_utf8_lossy(&request).into_owned();
                 // The gate may hang up on what is too large.
@@ -51,6 +48,12 @@ impl App {
     fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
+}
+
+async fn read_request(socket: &mut TcpStream) -> Vec<u8> {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") && socket.read_buf(&mut request).await.unwrap_or(0) > 0 {}
+    request
 }
 
 fn answer(status: &str, body: &str) -> Vec<u8> {
@@ -175,7 +178,6 @@ async fn a_configuration_is_read_as_strictly_as_a_token() {
 #[tokio::test]
 async fn a_main_app_that_does_not_deliver_is_told_apart() {
     let huge = body().to_string() + &" ".repeat(250_000);
-    let redirect = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     // Says it is small, by saying nothing.
     let endless = [b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec(), vec![b' '; 300_000]].concat();
     let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\nconnection: close\r\n\r\n{".to_vec();
@@ -183,7 +185,6 @@ async fn a_main_app_that_does_not_deliver_is_told_apart() {
         ("an error page", answer("500 Internal Server Error", "MARKER"), Code::ConfigUnreachable),
         ("not let in", answer("401 Unauthorized", ""), Code::ConfigUnreachable),
         ("another success", answer("206 Partial Content", &body().to_string()), Code::ConfigUnreachable),
-        ("a redirect", redirect.to_vec(), Code::ConfigUnreachable),
         ("hangs up", Vec::new(), Code::ConfigUnreachable),
         ("cut in the middle", cut, Code::ConfigUnreachable),
         ("too large", answer("200 OK", &huge), Code::ConfigTooLarge),
@@ -196,6 +197,37 @@ async fn a_main_app_that_does_not_deliver_is_told_apart() {
     }
     let nobody = token(APP, "http://127.0.0.1:1/", &hash(""));
     assert_eq!(Relay::new().config(&nobody).await.unwrap_err(), Code::ConfigUnreachable);
+}
+
+/// Takes the three seconds of real time that the gate waits: paused clocks and real sockets do not mix.
+#[tokio::test]
+async fn a_main_app_that_never_finishes_its_answer_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let silent = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        read_request(&mut socket).await;
+        socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{").await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let relay = Relay::new();
+    let pass = relay.gate.open(&token(APP, &url, &hash("")), now()).unwrap();
+    let refusal = pass.config(&relay.fetcher).await.unwrap_err();
+    assert_eq!(refusal.code, Code::ConfigUnreachable);
+    assert!(refusal.message.contains("did not answer in 3 s"), "{refusal}");
+    silent.abort();
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_even_to_the_right_configuration() {
+    let json = body().to_string();
+    let there = App::with_config(&json).await;
+    let head = format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: {}\r\n", there.url);
+    let here =
+        App::serving(format!("{head}content-length: 0\r\nconnection: close\r\n\r\n").into_bytes()).await;
+    let got = Relay::new().config(&token(APP, &here.url, &hash(&json))).await;
+    assert_eq!(got.unwrap_err(), Code::ConfigUnreachable);
+    assert_eq!((here.asked(), there.asked()), (1, 0));
 }
 
 #[tokio::test]
