@@ -61,8 +61,11 @@ fn claims(json: &[u8]) -> Result<Strict, Refusal> {
 }
 
 fn inner(bytes: &[u8], ring: &Ring) -> Result<(Plain, Option<String>), Refusal> {
-    let token =
-        std::str::from_utf8(bytes).ok().filter(|text| text.bytes().filter(|byte| *byte == b'.').count() == 2);
+    let is_signed = |text: &&str| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        text.bytes().all(known) && text.bytes().filter(|byte| *byte == b'.').count() == 2
+    };
+    let token = std::str::from_utf8(bytes).ok().filter(is_signed);
     let Some(token) = token else {
         let text = "`cty` says that a signed token is inside, and there is none: sign first, then seal, or leave `cty` out";
         return Err(Refusal::new(Code::TokenNested, text));

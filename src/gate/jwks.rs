@@ -141,7 +141,7 @@ impl Jwk<'_> {
                     return Err(Broken("`k` has less than 32 bytes: make a longer one"));
                 }
                 let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
-                Ok(Usable::Verifier(Verifier::Hs256(key)))
+                Ok(Usable::Verifier(Verifier::Hs256(key.into())))
             }
             _ => Err(Other(format!(
                 "its type is not taken (`kty` {}, `crv` {}): Ed25519, P-256, RSA and oct are, and X25519 for sealing",

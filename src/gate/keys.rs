@@ -61,7 +61,7 @@ pub const SECRET_MIN: usize = 32;
 pub(super) const KEYS_MAX: usize = 16;
 
 pub(super) enum Verifier {
-    Hs256(hmac::Key),
+    Hs256(Box<hmac::Key>),
     EdDsa(ParsedPublicKey),
     Es256(ParsedPublicKey),
     Rs256(ParsedPublicKey),
@@ -143,7 +143,7 @@ impl Ring {
                 problems.push(Problem::new("RELAY_SECRET", text));
                 continue;
             }
-            let verifier = Verifier::Hs256(hmac::Key::new(hmac::HMAC_SHA256, secret));
+            let verifier = Verifier::Hs256(hmac::Key::new(hmac::HMAC_SHA256, secret).into());
             ring.verifiers.push(Named { kid: kid.clone(), key: verifier });
             ring.openers.push(Named { kid: kid.clone(), key: Opener::Dir(sealing_key(secret)) });
         }
