@@ -83,8 +83,8 @@ fn signed(token: &str, ring: &Ring) -> Result<(Plain, Option<String>), Refusal> 
     let named = |refusal: Refusal| refusal.of(None, None, header.text("kid"));
     let check = || {
         let keys = ring.verifiers(header.kid()?, header.text("alg").unwrap_or(""))?;
-        let signature = base64(signature)?;
-        if !keys.iter().any(|named| named.key.verifies(message.as_bytes(), &signature)) {
+        base64(signature)?;
+        if !keys.iter().any(|named| named.key.verifies(message.as_bytes(), signature)) {
             let text = "the signature does not fit: main app and relay need the same secret, or the key set its public key";
             return Err(Refusal::new(Code::TokenSignature, text));
         }

@@ -87,9 +87,9 @@ impl Relay {
     }
 
     async fn config(&self, token: &str) -> Result<Config, Code> {
-        let pass = self.gate.open(token, now()).map_err(|refusal| refusal.code)?;
+        let mut pass = self.gate.open(token, now()).map_err(|refusal| refusal.code)?;
         assert!(pass.is_by_reference());
-        pass.config(&self.fetcher).await.map_err(|refusal| {
+        pass.take_config(&self.fetcher).await.map_err(|refusal| {
             assert!(!refusal.to_string().contains("MARKER"), "{refusal}");
             assert_eq!(refusal.iss.as_deref(), Some("https://app.example.com"));
             refusal.code
@@ -126,8 +126,8 @@ async fn knowing_a_hash_is_not_enough_to_use_another_apps_configuration() {
     let relay = Relay::new();
     relay.config(&token(APP, &app.url, &hash(&json))).await.unwrap();
     let closed = "http://127.0.0.1:1/";
-    let pass = relay.gate.open(&token("https://other.example.com", closed, &hash(&json)), now()).unwrap();
-    let refusal = pass.config(&relay.fetcher).await.unwrap_err();
+    let mut pass = relay.gate.open(&token("https://other.example.com", closed, &hash(&json)), now()).unwrap();
+    let refusal = pass.take_config(&relay.fetcher).await.unwrap_err();
     assert_eq!(refusal.code, Code::ConfigUnreachable);
     relay
         .config(&token(APP, closed, &hash(&json)))
@@ -211,8 +211,8 @@ async fn a_main_app_that_never_finishes_its_answer_is_given_up() {
         std::future::pending::<()>().await;
     });
     let relay = Relay::new();
-    let pass = relay.gate.open(&token(APP, &url, &hash("")), now()).unwrap();
-    let refusal = pass.config(&relay.fetcher).await.unwrap_err();
+    let mut pass = relay.gate.open(&token(APP, &url, &hash("")), now()).unwrap();
+    let refusal = pass.take_config(&relay.fetcher).await.unwrap_err();
     assert_eq!(refusal.code, Code::ConfigUnreachable);
     assert!(refusal.message.contains("did not answer in 3 s"), "{refusal}");
     silent.abort();
@@ -236,9 +236,9 @@ async fn a_name_that_leads_to_this_machine_is_not_reached() {
     let app = App::with_config(&json).await;
     let url = app.url.replace("127.0.0.1", "localhost");
     let gate = Gate::new(GateSettings { allow_private: true, ..settings() }).unwrap();
-    let pass = gate.open(&token(APP, &url, &hash(&json)), now()).unwrap();
+    let mut pass = gate.open(&token(APP, &url, &hash(&json)), now()).unwrap();
     // The URL passed; now the guard of the connection is the strict one.
-    let refusal = pass.config(&Fetcher::new(false, tls()).unwrap()).await.unwrap_err();
+    let refusal = pass.take_config(&Fetcher::new(false, tls()).unwrap()).await.unwrap_err();
     assert_eq!(refusal.code, Code::ConfigUnreachable);
     assert!(refusal.message.contains("private address"), "{refusal}");
     assert_eq!(app.asked(), 0);
