@@ -1,4 +1,7 @@
 //! Patchcord plugs a phone call into an AI voice agent.
+//!
+//! The decisions of a call are in the crate `call`, the vendors' wire formats in `wire`. Here is the process
+//! around them.
 
 pub mod bridge;
 pub mod drain;
@@ -6,3 +9,4 @@ pub mod gate;
 pub mod metrics;
 pub mod outbox;
 pub mod outward;
+pub mod settings;
