@@ -7,6 +7,7 @@ pub mod bridge;
 pub mod drain;
 pub mod gate;
 pub mod http;
+pub mod log;
 pub mod metrics;
 pub mod outbox;
 pub mod outward;

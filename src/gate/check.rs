@@ -10,8 +10,10 @@ use serde_json::Value;
 
 use super::{
     Rules,
-    claims::{Agent, Body, Call, Echo, Keys, Leg, OpenAi, Registered, Switchable, Turn, TurnMode},
+    claims::{Agent, Body, Call, Keys, Registered},
     config::{self, CallRules, Config, Eagerness, EchoLeg, OpenAiLeg},
+    leg_claims::{Echo, Leg, OpenAi, Turn, TurnMode},
+    loose::Switchable,
     problems::Problems,
     refusal::Code,
     tools, upstream,

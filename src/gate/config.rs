@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 use secrecy::SecretString;
 use serde_json::Value;
 
-pub use super::claims::{Auth, Eagerness, Effort, NoiseReduction};
+pub use super::leg_claims::{Auth, Eagerness, Effort, NoiseReduction};
 
 #[derive(Clone)]
 pub struct Config {

@@ -61,8 +61,11 @@ fn claims(json: &[u8]) -> Result<Strict, Refusal> {
 }
 
 fn inner(bytes: &[u8], ring: &Ring) -> Result<(Plain, Option<String>), Refusal> {
-    let token =
-        std::str::from_utf8(bytes).ok().filter(|text| text.bytes().filter(|byte| *byte == b'.').count() == 2);
+    let is_signed = |text: &&str| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        text.bytes().all(known) && text.bytes().filter(|byte| *byte == b'.').count() == 2
+    };
+    let token = std::str::from_utf8(bytes).ok().filter(is_signed);
     let Some(token) = token else {
         let text = "`cty` says that a signed token is inside, and there is none: sign first, then seal, or leave `cty` out";
         return Err(Refusal::new(Code::TokenNested, text));
@@ -80,8 +83,8 @@ fn signed(token: &str, ring: &Ring) -> Result<(Plain, Option<String>), Refusal> 
     let named = |refusal: Refusal| refusal.of(None, None, header.text("kid"));
     let check = || {
         let keys = ring.verifiers(header.kid()?, header.text("alg").unwrap_or(""))?;
-        let signature = base64(signature)?;
-        if !keys.iter().any(|named| named.key.verifies(message.as_bytes(), &signature)) {
+        base64(signature)?;
+        if !keys.iter().any(|named| named.key.verifies(message.as_bytes(), signature)) {
             let text = "the signature does not fit: main app and relay need the same secret, or the key set its public key";
             return Err(Refusal::new(Code::TokenSignature, text));
         }

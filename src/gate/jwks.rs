@@ -6,11 +6,11 @@
 
 use aws_lc_rs::{
     agreement::{ECDH_P256, PrivateKey, X25519},
-    hmac,
     rsa::PublicKeyComponents,
     signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -111,28 +111,27 @@ impl Jwk<'_> {
             ("OKP", "Ed25519", false) => {
                 expect(&["EdDSA", "Ed25519"])?;
                 let point = self.bytes("x", "`x` is not an Ed25519 public key")?;
-                let key = ParsedPublicKey::new(&ED25519, point);
-                key.map(Verifier::EdDsa)
-                    .map(Usable::Verifier)
-                    .map_err(|_| Broken("`x` is not an Ed25519 public key"))
+                let checked = ParsedPublicKey::new(&ED25519, point);
+                checked.map_err(|_| Broken("`x` is not an Ed25519 public key"))?;
+                verifier(Algorithm::EdDSA, DecodingKey::from_ed_components(self.text("x").unwrap_or("")))
             }
             ("EC", "P-256", false) => {
                 expect(&["ES256"])?;
                 let wrong = "`x` and `y` are not a point of P-256";
                 let point = [vec![4], self.bytes("x", wrong)?, self.bytes("y", wrong)?].concat();
-                let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
-                key.map(Verifier::Es256).map(Usable::Verifier).map_err(|_| Broken(wrong))
+                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| Broken(wrong))?;
+                let (x, y) = (self.text("x").unwrap_or(""), self.text("y").unwrap_or(""));
+                verifier(Algorithm::ES256, DecodingKey::from_ec_components(x, y))
             }
             ("RSA", _, false) => {
                 expect(&["RS256"])?;
                 let wrong = "`n` and `e` are not an RSA key of 2048 to 8192 bits";
                 let parts = PublicKeyComponents { n: self.bytes("n", wrong)?, e: self.bytes("e", wrong)? };
-                let key = parts.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256);
-                let long_enough = (256..=1024).contains(&parts.n.len());
-                match key {
-                    Ok(key) if long_enough => Ok(Usable::Verifier(Verifier::Rs256(key))),
-                    Ok(_) | Err(_) => Err(Broken(wrong)),
+                let checked = parts.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256);
+                if checked.is_err() || !(256..=1024).contains(&parts.n.len()) {
+                    return Err(Broken(wrong));
                 }
+                verifier(Algorithm::RS256, Ok(DecodingKey::from_rsa_raw_components(&parts.n, &parts.e)))
             }
             ("oct", _, false) => {
                 expect(&["HS256"])?;
@@ -140,8 +139,7 @@ impl Jwk<'_> {
                 if secret.len() < SECRET_MIN {
                     return Err(Broken("`k` has less than 32 bytes: make a longer one"));
                 }
-                let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
-                Ok(Usable::Verifier(Verifier::Hs256(key)))
+                verifier(Algorithm::HS256, Ok(DecodingKey::from_secret(&secret)))
             }
             _ => Err(Other(format!(
                 "its type is not taken (`kty` {}, `crv` {}): Ed25519, P-256, RSA and oct are, and X25519 for sealing",
@@ -155,6 +153,15 @@ impl Jwk<'_> {
         let wrong = "`d` is not a private key of its curve";
         PrivateKey::from_private_key(curve, &self.bytes("d", wrong)?).map_err(|_| Broken(wrong))
     }
+}
+
+/// The key has been checked, so the library takes it; should it not, the key is of no use.
+fn verifier(
+    algorithm: Algorithm,
+    key: Result<DecodingKey, jsonwebtoken::errors::Error>,
+) -> Result<Usable, Unusable> {
+    let key = key.map_err(|_| Broken("it is not a key of its type"))?;
+    Ok(Usable::Verifier(Verifier { algorithm, key }))
 }
 
 #[cfg(test)]

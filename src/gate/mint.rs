@@ -6,9 +6,10 @@ use std::fmt;
 
 use aws_lc_rs::{
     aead::{Aad, LessSafeKey, NONCE_LEN, Nonce},
-    hmac, rand,
+    rand,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -16,14 +17,14 @@ use super::keys::sealing_key;
 
 pub struct Minter {
     kid: Option<String>,
-    signing: hmac::Key,
+    signing: EncodingKey,
     sealing: LessSafeKey,
 }
 
 impl Minter {
     pub fn new(secret: &SecretString) -> Self {
         let secret = secret.expose_secret().as_bytes();
-        Self { kid: None, signing: hmac::Key::new(hmac::HMAC_SHA256, secret), sealing: sealing_key(secret) }
+        Self { kid: None, signing: EncodingKey::from_secret(secret), sealing: sealing_key(secret) }
     }
 
     /// Names the secret, for a relay that has several.
@@ -51,8 +52,8 @@ impl Minter {
     /// Signs whatever it is, under whatever header.
     pub fn sign_bytes(&self, header: &Value, payload: &[u8]) -> String {
         let message = format!("{}.{}", encode(header.to_string()), encode(payload));
-        let signature = hmac::sign(&self.signing, message.as_bytes());
-        format!("{message}.{}", encode(signature))
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.signing, Algorithm::HS256);
+        format!("{message}.{}", signature.expect("a secret signs with HS256"))
     }
 
     /// Seals whatever it is, under whatever header.

@@ -15,10 +15,13 @@ mod check;
 mod claims;
 pub mod config;
 mod envelope;
+mod fault;
 pub mod fetch;
 mod issuers;
 mod jwks;
 mod keys;
+mod leg_claims;
+mod loose;
 pub mod mint;
 mod pass;
 #[doc(hidden)]

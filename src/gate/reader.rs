@@ -9,14 +9,15 @@ use std::{cell::RefCell, fmt};
 
 use serde::{
     de::{
-        DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IntoDeserializer,
-        MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+        DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess,
+        SeqAccess, VariantAccess, Visitor,
     },
     forward_to_deserialize_any,
 };
 use serde_json::{Map, Value};
 
 use super::{
+    fault::{Fault, kind_of, list, nearest},
     problems::Problems,
     refusal::{Code, printable},
 };
@@ -67,7 +68,7 @@ impl<'de, 'n> Node<'de, 'n> {
     /// The innermost place that noticed names the path.
     fn locate<T>(&self, result: Result<T, Fault>) -> Result<T, Fault> {
         result.map_err(|mut fault| {
-            let here = || match (fault.field, self.path) {
+            let here = || match (&fault.field, self.path) {
                 (Some(field), path) => Path::Field(path, field).to_string(),
                 (None, path) => path.to_string(),
             };
@@ -292,118 +293,4 @@ impl<'de> Deserializer<'de> for Content<'de, '_> {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
         unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
-}
-
-/// serde's error, without the value it is about.
-struct Fault {
-    code: Code,
-    path: Option<String>,
-    /// A field below the place that notices.
-    field: Option<&'static str>,
-    text: String,
-}
-
-impl Fault {
-    fn new(code: Code, text: impl Into<String>) -> Self {
-        Self { code, path: None, field: None, text: text.into() }
-    }
-
-    fn field(mut self, field: &'static str) -> Self {
-        self.field = Some(field);
-        self
-    }
-}
-
-impl Error for Fault {
-    fn custom<T: fmt::Display>(text: T) -> Self {
-        Self::new(Code::ClaimsValue, text.to_string())
-    }
-
-    fn invalid_type(got: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let got = match got {
-            Unexpected::Bool(_) => "a boolean",
-            Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => "a number",
-            Unexpected::Unit | Unexpected::Option => "null",
-            Unexpected::Seq => "a list",
-            Unexpected::Map => "an object",
-            _ => "a string",
-        };
-        Self::new(Code::ClaimsType, format!("is {got}, and should be {}", plain(expected)))
-    }
-
-    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(Code::ClaimsValue, format!("is out of range, and should be {}", plain(expected)))
-    }
-
-    fn unknown_variant(_: &str, variants: &'static [&'static str]) -> Self {
-        Self::new(Code::ClaimsValue, format!("is none of {}", list(variants)))
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::new(Code::ClaimsMissing, "is missing").field(field)
-    }
-}
-
-impl fmt::Debug for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.path.as_deref().unwrap_or(""), self.text)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-/// serde's expectations in words that a writer of TypeScript knows.
-fn plain(expected: &dyn Expected) -> String {
-    match expected.to_string().as_str() {
-        "u8" | "u16" | "u32" | "u64" => "a whole number, not negative".into(),
-        "f32" | "f64" => "a number".into(),
-        "a sequence" => "a list".into(),
-        "a map" => "an object".into(),
-        other => other.into(),
-    }
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
-fn list(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// The known name that somebody probably meant: equal but for case and separators, or one or two slips away.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let bare = |text: &str| {
-        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
-    };
-    let name = bare(&name.chars().take(40).collect::<String>());
-    let slips = |candidate: &&str| distance(&name, &bare(candidate));
-    let best = known.iter().copied().min_by_key(|candidate| slips(candidate))?;
-    (slips(&best) <= if name.len() > 3 { 2 } else { 1 }).then_some(best)
-}
-
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -18,7 +18,7 @@ pub(super) fn check(claims: &Registered, rules: &Rules, now: SystemTime) -> Resu
     if claims.v.is_some_and(|v| v != 1) {
         return refuse(Code::ClaimsVersion, "v", "`v` is not 1, the only version of these claims".into());
     }
-    if !claims.aud.0.iter().any(|name| *name == rules.audience) {
+    if !claims.aud.0.contains(&rules.audience) {
         let text =
             format!("`aud` does not name this relay: it must be `{}` (RELAY_AUDIENCE)", rules.audience);
         return refuse(Code::TokenAudience, "aud", text);

@@ -10,8 +10,7 @@ use super::claims::{Body, Registered};
 /// The schema as JSON text, ready to be written to the file.
 pub fn schema() -> String {
     let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<CallToken>();
-    schema.insert("$id".into(), "https://patchcord.dev/schema/call-token.schema.json".into());
+    let schema = generator.into_root_schema_for::<CallToken>();
     let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
     text + "\n"
 }

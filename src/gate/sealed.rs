@@ -77,7 +77,7 @@ impl Sealed<'_> {
         }
         let nonce: [u8; 12] = base64(self.iv)?[..].try_into().map_err(|_| not_opened())?;
         let tag = base64(self.tag)?;
-        // A shorter tag would be easier to guess.
+        // Tag and text are put together below: without this, one token could be written in several ways.
         if tag.len() != 16 {
             return Err(not_opened());
         }
@@ -126,12 +126,10 @@ fn agreed(own: &PrivateKey, header: &Header) -> Option<LessSafeKey> {
         "X25519" => (&X25519, part("x")?.to_vec()),
         _ => return None,
     };
-    if own.algorithm() != curve {
-        return None;
-    }
     let party =
         |name| if header.has(name) { base64(header.text(name)?).ok() } else { Some(Plain::default()) };
     let (apu, apv) = (party("apu")?, party("apv")?);
+    // A point of another curve than our own key's is refused by `agree`.
     // Concat KDF of RFC 7518, 4.6.2: one block is enough for 256 bits.
     let key = agreement::agree(own, UnparsedPublicKey::new(curve, point), (), |shared| {
         let mut block = digest::Context::new(&digest::SHA256);

@@ -77,10 +77,10 @@ fn merge(into: &mut Value, changes: Value) {
 
 /// The configuration a token gives, which must not have to be fetched.
 pub fn config(gate: &Gate, token: &str) -> Result<Config, Refusal> {
-    let pass = gate.open(token, now())?;
+    let mut pass = gate.open(token, now())?;
     assert!(!pass.is_by_reference());
     let fetcher = fetcher();
-    let mut config = Box::pin(pass.config(&fetcher));
+    let mut config = Box::pin(pass.take_config(&fetcher));
     let waker = std::task::Waker::noop();
     match config.as_mut().poll(&mut std::task::Context::from_waker(waker)) {
         std::task::Poll::Ready(config) => config,

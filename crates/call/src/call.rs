@@ -115,7 +115,7 @@ impl Call {
             allowance: Allowance::new(now),
             gaps: Gaps::default(),
             hold: Hold::default(),
-            floor: Floor::new(Turns::Held, false),
+            floor: Floor::default(),
             playout: Playout::default(),
             pulse: Pulse::new(now),
             transcript: Transcript::default(),
@@ -180,7 +180,8 @@ impl Call {
         // A greeting is protected from the first moment, so the leg must not stop it by itself.
         let held = config.greeting.is_some() || !config.interruptible;
         let turns = if held { Turns::Held } else { Turns::Live };
-        self.floor = Floor::new(turns, config.greeting.is_some());
+        self.floor.turns = turns;
+        self.floor.opening = if config.greeting.is_some() { Opening::Greeting } else { Opening::Over };
         self.config = config;
         self.phase = Phase::Connecting { asked, admitted: false, ready: false };
         self.dialled = self.now;

@@ -24,6 +24,10 @@ impl Call {
             LegEvent::SpeechStopped => self.on_speech_stopped(),
             LegEvent::TurnCommitted { item } => self.on_turn_committed(item),
             LegEvent::ReplyStarted { reply } => self.on_reply_started(reply),
+            LegEvent::ReplyUnwanted { reply } => {
+                self.floor.newest = self.floor.newest.max(Some(reply));
+                self.floor.silence();
+            }
             LegEvent::ItemStarted { reply, item } => self.on_item_started(reply, item),
             LegEvent::SpeechDone { reply, item } => self.on_speech_done(reply, item),
             LegEvent::AgentWords { item, text, whole } => self.on_words(Speaker::Agent, item, text, whole),

@@ -63,11 +63,11 @@ pub(crate) enum Ask {
     Turn,
 }
 
-impl Floor {
-    pub fn new(turns: Turns, greeting: bool) -> Self {
+impl Default for Floor {
+    fn default() -> Self {
         Self {
-            turns,
-            opening: if greeting { Opening::Greeting } else { Opening::Over },
+            turns: Turns::Held,
+            opening: Opening::Over,
             caller_since: None,
             caller_stopped: None,
             answer: Answer::None,
@@ -77,7 +77,9 @@ impl Floor {
             failures: 0,
         }
     }
+}
 
+impl Floor {
     pub fn is_silenced(&self, reply: ReplyId) -> bool {
         self.silenced.is_some_and(|last| reply <= last)
     }

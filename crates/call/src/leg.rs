@@ -29,6 +29,8 @@ pub enum LegEvent {
     TurnCommitted { item: ItemId },
     /// The agent's answer is being made.
     ReplyStarted { reply: ReplyId },
+    /// A reply begins that was cancelled while it was on its way: nothing of it is to be heard.
+    ReplyUnwanted { reply: ReplyId },
     /// A piece of it has its place in the history, before any of its audio.
     ItemStarted { reply: ReplyId, item: ItemId },
     /// The agent's voice.

@@ -16,6 +16,8 @@ mod conversation;
 pub mod echo;
 mod end;
 mod floor;
+#[doc(hidden)]
+pub mod fuzz;
 mod gaps;
 mod hold;
 mod leg;

@@ -147,6 +147,17 @@ fn a_create_is_tried_three_times_and_not_for_ever() {
 }
 
 #[test]
+fn a_nudge_that_meets_the_server_s_own_answer_is_not_repeated() {
+    let mut scene = Scene::ready(Turns::Live);
+    scene.call(LegCommand::Reply);
+    let about = scene.frame()["event_id"].clone();
+    scene.provider(created("resp_V"));
+    scene.provider(already_active(about));
+    scene.provider(done("resp_V", "completed"));
+    assert_eq!(scene.frames(), Vec::<Value>::new());
+}
+
+#[test]
 fn a_refusal_without_any_reply_in_sight_does_not_spin() {
     let mut scene = Scene::ready(Turns::Held);
     scene.call(LegCommand::Reply);

@@ -1,11 +1,8 @@
 //! Events in any order: messages cross, vendors stumble, and some things must hold all the same.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::time::Duration;
 
-use call::*;
+use call::{fuzz::Watch, *};
 use proptest::prelude::*;
 
 use crate::scene::*;
@@ -19,6 +16,7 @@ fn input() -> impl Strategy<Value = Input> {
         3 => Just(LegEvent::SpeechStopped),
         2 => id.clone().prop_map(|item| LegEvent::TurnCommitted { item: ItemId(100 + item) }),
         3 => id.clone().prop_map(|reply| LegEvent::ReplyStarted { reply: ReplyId(reply) }),
+        1 => id.clone().prop_map(|reply| LegEvent::ReplyUnwanted { reply: ReplyId(reply) }),
         3 => (id.clone(), 1..3u32).prop_map(|(reply, n)| LegEvent::ItemStarted { reply: ReplyId(reply), item: ItemId(reply * 10 + n) }),
         9 => (id.clone(), 1..3u32, 0..800u64).prop_map(|(reply, n, ms)| LegEvent::Speech {
             reply: ReplyId(reply),
@@ -62,48 +60,6 @@ fn ending() -> impl Strategy<Value = Input> {
     ]
 }
 
-/// Watches the commands of one call for what must never happen.
-#[derive(Default)]
-struct Watch {
-    /// The reply of the audio that was last handed in, and those that were interrupted.
-    begun: HashSet<u32>,
-    silenced: HashSet<u32>,
-    sent: HashMap<ItemId, Duration>,
-    dials: u32,
-    ends: u32,
-    closes: u32,
-}
-
-impl Watch {
-    fn see(&mut self, input: &Input, commands: &[Command]) {
-        if let Input::Leg(LegEvent::ReplyStarted { reply }) = input {
-            self.begun.insert(reply.0);
-        }
-        for command in commands {
-            assert_eq!(self.ends, 0, "{command:?} came after the end");
-            match command {
-                Command::Carrier(CarrierCommand::Play(audio)) => {
-                    let Input::Leg(LegEvent::Speech { reply, item, .. }) = input else {
-                        panic!("audio out of nothing: {input:?}")
-                    };
-                    assert!(!self.silenced.contains(&reply.0), "{reply:?} was interrupted and is played");
-                    *self.sent.entry(*item).or_default() += audio.duration();
-                }
-                Command::Carrier(CarrierCommand::Clear) => self.silenced.extend(self.begun.iter().copied()),
-                Command::Carrier(CarrierCommand::Close(_)) => self.closes += 1,
-                Command::Leg(LegCommand::Truncate { item, heard }) => {
-                    assert!(*heard > Duration::ZERO);
-                    assert!(*heard <= self.sent[item], "more heard than sent");
-                }
-                Command::Dial(_) => self.dials += 1,
-                Command::End(_) => self.ends += 1,
-                Command::Admit(_) | Command::Carrier(_) | Command::Leg(_) | Command::Note(_) => {}
-            }
-        }
-        assert!(self.dials <= 1 && self.closes <= 1);
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
@@ -129,13 +85,18 @@ proptest! {
         scene.pass(5_000);
         watch.see(&Input::Tick, &scene.commands());
         prop_assert!(scene.call.is_over());
-        prop_assert_eq!(watch.ends, 1);
+        prop_assert!(watch.has_ended());
         prop_assert_eq!(scene.call.poll_timeout(), None, "a timer outlived the call");
         for input in after {
             scene.input(input);
             scene.pass(100_000);
             prop_assert_eq!(scene.commands(), []);
         }
+    }
+
+    #[test]
+    fn a_fuzzer_s_story_keeps_the_rules(bytes in prop::collection::vec(any::<u8>(), 0..900)) {
+        call::fuzz::run(&bytes, Scene::open().now);
     }
 
     #[test]

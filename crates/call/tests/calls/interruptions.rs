@@ -67,6 +67,20 @@ fn an_item_that_turns_up_after_its_reply_was_interrupted_is_forgotten() {
 }
 
 #[test]
+fn a_reply_that_was_cancelled_on_its_way_is_never_heard() {
+    let mut scene = Scene::live(greeting());
+    scene.commands();
+    scene.leg(LegEvent::SpeechStarted);
+    scene.pass(1_200); // the greeting has not even begun
+    assert_eq!(scene.leg_commands(), [LegCommand::Cancel]);
+    scene.leg(LegEvent::ReplyUnwanted { reply: REPLY });
+    scene.leg(LegEvent::ItemStarted { reply: REPLY, item: ITEM });
+    scene.speech(1, 1, 400);
+    scene.leg(done(1, Outcome::Cancelled));
+    assert_eq!(scene.commands(), [Command::Leg(LegCommand::Forget { item: ITEM })]);
+}
+
+#[test]
 fn of_several_items_the_heard_one_stays_the_playing_one_is_cut_and_the_rest_is_forgotten() {
     let mut scene = Scene::live(Config::default());
     scene.reply(1, 1);

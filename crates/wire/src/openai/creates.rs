@@ -3,7 +3,8 @@
 //! The provider makes one response at a time and refuses a create that meets another one, most often one
 //! that it has just begun by itself. So ours go out one by one: sent, then active, then idle again with
 //! `response.done`. A refused one goes back to the head of the queue and out again after the response that
-//! was in its way, at most [`TRIES`] times; no more than [`PENDING`] wait.
+//! was in its way, at most [`TRIES`] times, unless that response is the answer it asked for; no more than
+//! [`PENDING`] wait.
 //!
 //! What the provider sends comes in order, but it crosses with what we send: that a create is on its way
 //! does not mean that the next `response.created` is its own.
@@ -159,7 +160,7 @@ impl Creates {
     }
 
     /// An error came, about this event of ours if it says so.
-    pub fn refused(&mut self, event_id: Option<&str>, class: Class) -> Refused {
+    pub fn refused(&mut self, event_id: Option<&str>, class: Class, server_creates: bool) -> Refused {
         let on_its_way = matches!(self.slot, Slot::Sent);
         let about_it = match (event_id, &self.sent) {
             (_, None) => false,
@@ -178,7 +179,8 @@ impl Creates {
             self.slot = Slot::Active { id: None, stopped: false };
         }
         sent.create.tries += 1;
-        if sent.cancelled {
+        if sent.cancelled || server_creates && sent.create.what == What::Reply {
+            // The server answers by itself, and what it is making is that answer: two would be one too many.
             Refused::Settled
         } else if sent.create.tries < TRIES {
             self.pending.push_front(sent.create); // it left the queue, so there is room for one more

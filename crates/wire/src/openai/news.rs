@@ -116,10 +116,12 @@ impl Session {
 
     fn on_reply_created(&mut self, response_id: &str, purpose: &str) {
         let Some(reply) = self.names.begin_reply(response_id) else { return self.odd(Oddity::UnknownEvent) };
-        self.events.push_back(LegEvent::ReplyStarted { reply });
         let server_creates = self.turns.in_force == Turns::Live;
         if self.creates.created(response_id, purpose, server_creates) {
+            self.events.push_back(LegEvent::ReplyUnwanted { reply });
             self.cancel(response_id);
+        } else {
+            self.events.push_back(LegEvent::ReplyStarted { reply });
         }
     }
 
@@ -176,7 +178,8 @@ impl Session {
         if about.is_none() && error.is_about_an_item() {
             return self.odd(if class == Class::OwnBug { Oddity::OwnError } else { Oddity::BenignError });
         }
-        match (self.creates.refused(about, class), class) {
+        let server_creates = self.turns.in_force == Turns::Live;
+        match (self.creates.refused(about, class, server_creates), class) {
             (Refused::Failed { silent }, _) => {
                 self.odd(Oddity::OwnError);
                 if silent {

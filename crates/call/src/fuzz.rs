@@ -1,0 +1,131 @@
+//! What must hold for every call, whatever happens to it. For fuzzing and for tests.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Audio, Call, CarrierCommand, CarrierEvent, Command, Config, Failure, FailureKind, Gone, Input, ItemId,
+    LegCommand, LegEvent, MarkId, Oddity, Outcome, RefusalCode, ReplyId, Usage,
+};
+
+/// Watches the commands of one call for what must never happen, and panics when it does.
+#[derive(Debug, Default)]
+pub struct Watch {
+    begun: BTreeSet<ReplyId>,
+    silenced: BTreeSet<ReplyId>,
+    sent: BTreeMap<ItemId, Duration>,
+    dials: u32,
+    closes: u32,
+    ends: u32,
+}
+
+impl Watch {
+    /// These commands came of this input.
+    pub fn see(&mut self, input: &Input, commands: &[Command]) {
+        match input {
+            Input::Leg(LegEvent::ReplyStarted { reply }) => {
+                self.begun.insert(*reply);
+            }
+            Input::Leg(LegEvent::ReplyUnwanted { reply }) => {
+                self.silenced.insert(*reply);
+            }
+            _ => {}
+        }
+        for command in commands {
+            assert_eq!(self.ends, 0, "{command:?} came after the end");
+            match command {
+                Command::Carrier(CarrierCommand::Play(audio)) => {
+                    let Input::Leg(LegEvent::Speech { reply, item, .. }) = input else {
+                        panic!("audio out of nothing: {input:?}")
+                    };
+                    assert!(!self.silenced.contains(reply), "{reply:?} was interrupted and is played");
+                    *self.sent.entry(*item).or_default() += audio.duration();
+                }
+                Command::Carrier(CarrierCommand::Clear) => self.silenced.extend(&self.begun),
+                Command::Carrier(CarrierCommand::Close(_)) => self.closes += 1,
+                Command::Leg(LegCommand::Truncate { item, heard }) => {
+                    assert!(!heard.is_zero(), "cut at nothing instead of forgotten");
+                    assert!(*heard <= self.sent[item], "more heard of {item:?} than was sent");
+                }
+                Command::Dial(_) => self.dials += 1,
+                Command::End(_) => self.ends += 1,
+                Command::Admit(_) | Command::Carrier(_) | Command::Leg(_) | Command::Note(_) => {}
+            }
+        }
+        assert!(self.dials <= 1 && self.closes <= 1);
+    }
+
+    /// The call is over and said so, once.
+    pub fn has_ended(&self) -> bool {
+        self.ends == 1 && self.closes == 1
+    }
+}
+
+/// Lives through the call that these bytes tell: three for each step, what happens, a number and how long
+/// after the step before.
+pub fn run(bytes: &[u8], start: Instant) {
+    let (mut call, mut watch, mut now) = (Call::new(start), Watch::default(), start);
+    for step in bytes.chunks_exact(3).take(MOST_STEPS) {
+        now += Duration::from_millis(u64::from(step[2]) * 4);
+        let input = input(step[0], step[1]);
+        call.handle(now, input.clone());
+        let commands: Vec<_> = std::iter::from_fn(|| call.poll_command()).collect();
+        // Deadlines that were met on the way give commands of their own, but never audio.
+        watch.see(&input, &commands);
+    }
+    call.handle(now, Input::Stop);
+    call.handle(now + Duration::from_secs(60), Input::Tick);
+    let commands: Vec<_> = std::iter::from_fn(|| call.poll_command()).collect();
+    watch.see(&Input::Stop, &commands);
+    assert!(call.is_over() && watch.has_ended());
+    assert_eq!(call.poll_timeout(), None, "a timer outlived the call");
+}
+
+fn input(what: u8, number: u8) -> Input {
+    let reply = ReplyId(u32::from(number >> 3));
+    let item = ItemId(u32::from(number));
+    let ms = Duration::from_millis(u64::from(number) * 10);
+    let failure = || Failure { provider: "openai", kind: FailureKind::Provider, detail: "".into() };
+    let done = |outcome| LegEvent::ReplyDone { reply, outcome, usage: Usage::default() };
+    let text = || "Some words of the agent.".to_owned();
+    match what % 32 {
+        0 => Input::Carrier(CarrierEvent::Started(Box::default())),
+        1 => Input::Token(Box::default()),
+        2 => Input::Token(Box::new(Config {
+            greeting: Some(text()),
+            warning: Some(text()),
+            interruptible: number.is_multiple_of(2),
+            max: Duration::from_secs(u64::from(number)),
+            ..Config::default()
+        })),
+        3 => Input::Admitted,
+        4 => Input::Refused(RefusalCode("token_expired")),
+        5 => Input::Leg(LegEvent::Ready),
+        6 => Input::Leg(LegEvent::SpeechStarted),
+        7 => Input::Leg(LegEvent::SpeechStopped),
+        8 => Input::Leg(LegEvent::TurnCommitted { item }),
+        9 | 10 => Input::Leg(LegEvent::ReplyStarted { reply }),
+        11 => Input::Leg(LegEvent::ReplyUnwanted { reply }),
+        12 => Input::Leg(LegEvent::ItemStarted { reply, item }),
+        13..=16 => Input::Leg(LegEvent::Speech { reply, item, audio: Audio::silence(ms) }),
+        17 => Input::Leg(LegEvent::SpeechDone { reply, item }),
+        18 => Input::Leg(LegEvent::AgentWords { item, text: text(), whole: number.is_multiple_of(2) }),
+        19 => Input::Leg(LegEvent::CallerWords { item, text: text(), whole: true }),
+        20 => Input::Leg(done(Outcome::Completed)),
+        21 => Input::Leg(done(Outcome::Cancelled)),
+        22 => Input::Leg(done(Outcome::FailedForNow(failure()))),
+        23 => Input::Leg(LegEvent::Alive),
+        24 => Input::Leg(LegEvent::Odd(Oddity::UnknownEvent)),
+        25 => Input::Leg(LegEvent::Failed(failure())),
+        26 | 27 => Input::Carrier(CarrierEvent::Audio { at: Some(ms), audio: Audio::silence(ms) }),
+        28 | 29 => Input::Carrier(CarrierEvent::Mark(MarkId(number.into()))),
+        30 => Input::Carrier(CarrierEvent::Malformed),
+        _ if number > 250 => Input::Carrier(CarrierEvent::Gone(Gone::Broken)),
+        _ => Input::Tick,
+    }
+}
+
+/// Longer stories find nothing new.
+const MOST_STEPS: usize = 4_000;

@@ -1,0 +1,107 @@
+//! What the process tells a person who reads along.
+//!
+//! One line an event, to standard output: JSON for machines, text at a terminal. Libraries that would print
+//! what they send (a key, a token) are held at `info` whatever `LOG` says, and nobody who closes the pipe can
+//! make a call fail.
+
+use std::io::{self, IsTerminal, Write};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    Layer, filter::Targets, fmt, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt,
+};
+
+use crate::settings::{LogFormat, Settings};
+
+/// Call once. A second call does nothing: the first one has the word.
+pub fn start(settings: &Settings) {
+    let json = match settings.log_format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::ByTerminal => !io::stdout().is_terminal(),
+    };
+    let filter = quiet(settings.log.clone());
+    let layer = if json {
+        let layer = fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(Out);
+        layer.with_filter(filter).boxed()
+    } else {
+        let layer = fmt::layer().with_ansi(io::stdout().is_terminal()).with_writer(Out);
+        layer.with_filter(filter).boxed()
+    };
+    tracing_subscriber::registry().with(layer).try_init().ok();
+}
+
+/// The same, but talkative libraries and their modules say no more than `info`.
+fn quiet(filter: Targets) -> Targets {
+    let default = filter.default_level().unwrap_or(LevelFilter::OFF);
+    let libraries = LIBRARIES.map(|library| (library.to_owned(), default));
+    let asked = filter.iter().map(|(target, level)| (target.to_owned(), level));
+    let held = |(target, level): (String, LevelFilter)| {
+        let library = target.split("::").next().unwrap_or_default();
+        let most = if LIBRARIES.contains(&library) { LevelFilter::INFO } else { LevelFilter::TRACE };
+        (target, level.min(most))
+    };
+    libraries.into_iter().chain(asked).map(held).collect::<Targets>().with_default(default)
+}
+
+const LIBRARIES: [&str; 10] = [
+    "h2",
+    "hyper",
+    "hyper_util",
+    "mio",
+    "reqwest",
+    "rustls",
+    "tokio_tungstenite",
+    "tokio_util",
+    "tungstenite",
+    "warp",
+];
+
+/// Standard output, to which writing never fails as far as anybody here is concerned.
+struct Out;
+
+impl<'a> MakeWriter<'a> for Out {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        Self
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stdout().lock().write_all(bytes).ok(); // a line as a whole, or none of it
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush().ok();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn libraries_that_would_print_keys_are_held_at_info() {
+        for asked in ["trace", "tungstenite=trace,hyper=debug,info", "debug,hyper::proto=trace"] {
+            let filter = quiet(asked.parse().unwrap());
+            for library in ["tungstenite", "hyper", "rustls", "h2"] {
+                assert!(!filter.would_enable(library, &Level::DEBUG), "{asked}: {library}");
+                assert!(filter.would_enable(library, &Level::INFO), "{asked}: {library}");
+            }
+        }
+        assert!(quiet("trace".parse().unwrap()).would_enable("patchcord", &Level::TRACE));
+        assert!(!quiet("warn".parse().unwrap()).would_enable("hyper", &Level::INFO));
+    }
+
+    #[test]
+    fn a_module_of_a_library_is_held_too() {
+        let filter = quiet("hyper::proto=trace".parse().unwrap());
+        assert!(!filter.would_enable("hyper::proto", &Level::TRACE));
+    }
+}

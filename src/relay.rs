@@ -1,0 +1,100 @@
+//! The relay as a whole: what `serve` runs, what `demo` shows, and what tests start on free ports.
+
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    bridge::{Exchange, Shared},
+    drain::Lifecycle,
+    gate::{self, Gate, fetch::Fetcher},
+    http,
+    metrics::Metrics,
+    outward::{dial::Dialer, tls},
+    settings::Settings,
+};
+
+#[derive(Debug)]
+pub struct Relay {
+    /// Where carriers connect.
+    pub address: SocketAddr,
+    /// Where the numbers are.
+    pub ops_address: SocketAddr,
+    pub exchange: Exchange,
+    grace: Duration,
+    /// Ends the listeners; after the calls.
+    closed: CancellationToken,
+    servers: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on port {port} (variable {variable}): {error}. Is another program using it?")]
+    Listen { variable: &'static str, port: u16, error: io::Error },
+    #[error("the settings do not fit:\n{}", .0.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n"))]
+    Gate(Vec<gate::Problem>),
+}
+
+impl Relay {
+    /// Listens, and serves from now on. `since` is when the process began.
+    pub async fn start(settings: &Settings, since: Instant) -> Result<Self, StartError> {
+        for warning in &settings.warnings {
+            warn!("{warning}");
+        }
+        let listener = listen(settings, "PORT", settings.port)?;
+        let ops_listener = listen(settings, "OPS_PORT", settings.ops_port)?;
+        let at = |listener: &TcpListener, variable| {
+            let error = |error| StartError::Listen { variable, port: 0, error };
+            listener.local_addr().map_err(error)
+        };
+        let (address, ops_address) = (at(&listener, "PORT")?, at(&ops_listener, "OPS_PORT")?);
+        let exchange = exchange(settings).map_err(StartError::Gate)?;
+        let closed = CancellationToken::new();
+        let house = http::House::new(settings, exchange.clone());
+        let servers = vec![
+            tokio::spawn(http::serve(listener, house.public(), settings, closed.clone())),
+            tokio::spawn(http::serve(ops_listener, house.ops(), settings, closed.clone())),
+        ];
+        exchange.metrics.ready_after(since.elapsed());
+        info!(%address, %ops_address, version = env!("CARGO_PKG_VERSION"), ready_ms = since.elapsed().as_millis() as u64, "listening");
+        Ok(Self { address, ops_address, exchange, grace: settings.drain, closed, servers })
+    }
+
+    /// Takes no new calls, lets the living ones end, and closes. `hurry` ends the grace early. True when every
+    /// call is over.
+    pub async fn drain(self, hurry: impl Future<Output = ()>) -> bool {
+        self.exchange.metrics.draining();
+        let over = self.exchange.lifecycle.drain(self.grace, hurry).await;
+        self.closed.cancel();
+        for server in self.servers {
+            server.await.ok();
+        }
+        over
+    }
+}
+
+fn listen(settings: &Settings, variable: &'static str, port: u16) -> Result<TcpListener, StartError> {
+    http::listen(settings.bind, port).map_err(|error| StartError::Listen { variable, port, error })
+}
+
+fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
+    let roots: Vec<_> = settings.extra_root.iter().cloned().collect();
+    let requests = Arc::unwrap_or_clone(tls::for_requests(&roots));
+    let fetcher = Fetcher::new(settings.webhook_allow_private, requests).map_err(|problem| vec![problem])?;
+    Ok(Exchange::new(Shared {
+        gate: Gate::new(settings.for_gate())?,
+        fetcher,
+        dialer: Dialer::new(tls::for_sockets(&roots)),
+        metrics: Arc::new(Metrics::default()),
+        lifecycle: Lifecycle::default(),
+        watchers: Default::default(),
+    }))
+}
