@@ -6,8 +6,12 @@
 pub mod bridge;
 pub mod drain;
 pub mod gate;
+pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod outbox;
 pub mod outward;
+pub mod relay;
+pub mod serve;
 pub mod settings;
+pub mod utc;

@@ -1,0 +1,200 @@
+//! Whether a carrier's upgrade becomes a call.
+//!
+//! The order matters. Room comes first, before anything is allocated or computed for the request; then what
+//! costs little and proves much; the token, which costs most, last.
+
+use std::{net::IpAddr, sync::Arc, time::Instant};
+
+use hyper::{HeaderMap, Method, Uri, upgrade::OnUpgrade};
+use secrecy::ExposeSecret;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::{debug, error, info};
+use warp::reply::Response;
+
+use super::{
+    listen::plain,
+    refusal::Refused,
+    replay::was_replayed,
+    slots::{Slot, Slots},
+    switchboard::{Ask, Presented, Switchboard},
+    twilio_signature::{self, Algorithm},
+    upgrade::Upgrade,
+};
+use crate::{
+    drain::Lifecycle,
+    gate::travel::{AtUpgrade, at_upgrade},
+    metrics::Metrics,
+    settings::Settings,
+};
+
+/// What every request at the doors can see.
+#[derive(Clone, Debug)]
+pub struct Entrance<S> {
+    pub settings: Arc<Settings>,
+    pub lifecycle: Lifecycle,
+    pub metrics: Arc<Metrics>,
+    pub slots: Slots,
+    pub switchboard: S,
+    /// When the process began.
+    pub since: Instant,
+}
+
+/// A request to a stream's address, as the routes hand it over.
+pub(super) struct Request {
+    pub carrier: String,
+    pub segment: Option<String>,
+    pub method: Method,
+    pub uri: Uri,
+    pub headers: HeaderMap,
+    pub on_upgrade: Option<OnUpgrade>,
+    pub peer: IpAddr,
+}
+
+impl<S: Switchboard> Entrance<S> {
+    pub(super) async fn knock(self, request: Request) -> Response {
+        let may_replay = self.settings.fly.machine.is_some() && !was_replayed(&request.headers);
+        let edge = header(&request.headers, "fly-region").map(str::to_owned);
+        match self.let_in(request).await {
+            Ok(response) => response,
+            Err(refused) => {
+                self.metrics.refused(refused.code);
+                info!(
+                    code = refused.code,
+                    status = refused.status.as_u16(),
+                    edge,
+                    "refused: {}",
+                    refused.message
+                );
+                refused.response(may_replay)
+            }
+        }
+    }
+
+    async fn let_in(&self, request: Request) -> Result<Response, Refused> {
+        let carrier = carrier(&request.carrier)?;
+        if request.method != Method::GET {
+            return Err(Refused::method("GET"));
+        }
+        let (mut slot, alive) = self.room()?;
+        let upgrade = Upgrade::read(&request.headers, request.on_upgrade.clone());
+        let upgrade = upgrade.ok_or_else(Refused::not_an_upgrade)?;
+        self.check_origin(&request.headers)?;
+        self.check_signature(&request)?;
+        let token = token(&request);
+        if token.is_none() {
+            let text = "too many calls wait for their token";
+            self.slots.wait_for_token(&mut slot).map_err(|_| Refused::busy("too_many_pending", text))?;
+            debug!(
+                carrier,
+                "no token in the request: it has to come in `start` (query strings are stripped)"
+            );
+        }
+        let ticket = self.switchboard.admit(self.ask(carrier, token, &request)).await?;
+        let response = upgrade.response();
+        self.put_through(ticket, slot, upgrade, alive);
+        Ok(response)
+    }
+
+    /// The tracker knows of the call from here on, so a drain cannot finish in between.
+    fn room(&self) -> Result<(Slot, TaskTrackerToken), Refused> {
+        let alive = self.lifecycle.calls.token();
+        if self.lifecycle.is_draining() {
+            return Err(Refused::busy("draining", "this machine is about to stop and takes no new calls"));
+        }
+        let slot = self.slots.enter().map_err(|_| Refused::busy("full", "this machine is full"))?;
+        Ok((slot, alive))
+    }
+
+    /// Carriers send no `Origin`; browsers always do.
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Refused> {
+        let Some(origin) = headers.get("origin") else { return Ok(()) };
+        let allowed = &self.settings.allowed_origins;
+        let known = allowed.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(origin.as_bytes()));
+        if known { Ok(()) } else { Err(Refused::origin()) }
+    }
+
+    fn check_signature(&self, request: &Request) -> Result<(), Refused> {
+        let settings = &self.settings;
+        let (Some(key), Some(public)) = (&settings.twilio_auth_token, &settings.public_url) else {
+            return Ok(());
+        };
+        let signature = request.headers.get("x-twilio-signature").ok_or_else(Refused::signature)?;
+        let (key, path) = (key.expose_secret(), request.uri.path());
+        if twilio_signature::is_valid(Algorithm::Sha1, key, public, path, signature.as_bytes()) {
+            Ok(())
+        } else {
+            Err(Refused::signature())
+        }
+    }
+
+    fn ask(&self, carrier: &'static str, token: Option<Presented>, request: &Request) -> Ask {
+        let fly = &self.settings.fly;
+        let named = || header(&request.headers, "fly-client-ip")?.parse().ok();
+        let behind_proxy = fly.machine.is_some().then(named).flatten();
+        let short = |name| header(&request.headers, name).map(|text| text.chars().take(LONGEST).collect());
+        Ask {
+            carrier,
+            token,
+            peer: plain(behind_proxy.unwrap_or(request.peer)),
+            edge_region: short("fly-region"),
+            request_id: short("fly-request-id"),
+            region: fly.machine.as_ref().and(fly.region.clone()),
+            was_replayed: was_replayed(&request.headers),
+        }
+    }
+
+    fn put_through(&self, ticket: S::Ticket, slot: Slot, upgrade: Upgrade, alive: TaskTrackerToken) {
+        let (switchboard, metrics) = (self.switchboard.clone(), self.metrics.clone());
+        self.lifecycle.calls.spawn(async move {
+            let _alive = alive;
+            let Some(socket) = upgrade.socket().await else {
+                debug!("the peer was gone before the upgrade");
+                return;
+            };
+            metrics.call_started();
+            let _watch = PanicWatch(metrics);
+            switchboard.connect(ticket, slot, socket).await;
+        });
+    }
+}
+
+/// A call that panics is dropped by its task, alone. This counts it; the panic hook has said where.
+struct PanicWatch(Arc<Metrics>);
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.call_panicked();
+            error!("a call ended by a mistake of ours; the others go on");
+        }
+    }
+}
+
+fn carrier(name: &str) -> Result<&'static str, Refused> {
+    match name {
+        "twilio" => Ok("twilio"),
+        "telnyx" | "signalwire" | "plivo" | "exotel" | "vonage" | "browser" => {
+            let text = format!("calls from {name} are not supported yet: this version takes Twilio's");
+            Err(Refused::new(hyper::StatusCode::NOT_FOUND, "carrier_not_supported", text))
+        }
+        _ => Err(Refused::not_found()),
+    }
+}
+
+fn token(request: &Request) -> Option<Presented> {
+    let places = AtUpgrade {
+        authorization: header(&request.headers, "authorization"),
+        telnyx: header(&request.headers, "x-telnyx-streaming-auth-token"),
+        segment: request.segment.as_deref(),
+        query: request.uri.query(),
+    };
+    let carried = at_upgrade(&places)?;
+    Some(Presented { place: carried.place, token: carried.token.into_owned().into() })
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Of a header that is only shown.
+const LONGEST: usize = 64;

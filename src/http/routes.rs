@@ -1,0 +1,87 @@
+//! Which address is what.
+//!
+//! Paths hold tokens here, so nothing in this file (or in warp's own logging, which is not used) may print one.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use hyper::{HeaderMap, Method, Uri, upgrade::OnUpgrade};
+use warp::{Filter, Rejection, Reply, filters::BoxedFilter, path::FullPath, reply::Response};
+
+use super::{
+    entrance::{Entrance, Request},
+    health,
+    refusal::Refused,
+    switchboard::Switchboard,
+};
+
+/// The peer of the TCP connection, as an extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub SocketAddr);
+
+/// The door for carriers, monitors and the platform's router.
+pub fn public<S: Switchboard>(entrance: Entrance<S>) -> BoxedFilter<(Response,)> {
+    let by_name = warp::path!("stream" / String / ..);
+    let twilio = warp::path!("api" / "twilio" / "media-stream" / ..).map(|| "twilio".to_owned());
+    let streams = by_name.or(twilio).unify().and(segment()).and(request()).then({
+        let entrance = entrance.clone();
+        move |carrier, segment, (method, uri, headers, on_upgrade, Peer(peer))| {
+            let request =
+                Request { carrier, segment, method, uri, headers, on_upgrade, peer: SocketAddr::ip(&peer) };
+            entrance.clone().knock(request)
+        }
+    });
+    let about = page(warp::path::end(), |_| health::about(), &entrance);
+    let ready = page(warp::path!("ready"), health::ready, &entrance);
+    let health = page(warp::path!("health"), health::health, &entrance);
+    streams.or(health).unify().or(ready).unify().or(about).unify().recover(nothing).unify().boxed()
+}
+
+/// The door for whoever runs the relay. It is on a port of its own that no service leads to.
+pub fn ops<S: Switchboard>(entrance: Entrance<S>) -> BoxedFilter<(Response,)> {
+    let metrics = page(warp::path!("metrics"), health::metrics, &entrance);
+    let health = page(warp::path!("health"), health::health, &entrance);
+    metrics.or(health).unify().recover(nothing).unify().boxed()
+}
+
+/// A page that can be read with GET and HEAD.
+fn page<S: Switchboard>(
+    path: impl Filter<Extract = (), Error = Rejection> + Clone + Send + Sync + 'static,
+    make: fn(&Entrance<S>) -> Response,
+    entrance: &Entrance<S>,
+) -> BoxedFilter<(Response,)> {
+    let entrance = entrance.clone();
+    let answer = move |method: Method| match method {
+        Method::GET | Method::HEAD => make(&entrance),
+        _ => Refused::method("GET, HEAD").response(false),
+    };
+    path.and(warp::method()).map(answer).boxed()
+}
+
+/// The path's last segment, if there is one.
+fn segment() -> impl Filter<Extract = (Option<String>,), Error = Rejection> + Clone {
+    let none = warp::path::end().map(|| None);
+    none.or(warp::path::param::<String>().and(warp::path::end()).map(Some)).unify()
+}
+
+type Parts = (Method, Uri, HeaderMap, Option<OnUpgrade>, Peer);
+
+fn request() -> impl Filter<Extract = (Parts,), Error = Rejection> + Clone {
+    warp::method()
+        .and(warp::path::full())
+        .and(warp::query::raw().map(Some).or(warp::any().map(|| None)).unify())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<OnUpgrade>())
+        .and(warp::ext::get::<Peer>())
+        .map(|method, path: FullPath, query: Option<String>, headers, on_upgrade, peer| {
+            let text = match query {
+                Some(query) => format!("{}?{query}", path.as_str()),
+                None => path.as_str().to_owned(),
+            };
+            let uri = Uri::try_from(text).unwrap_or_default();
+            (method, uri, headers, on_upgrade, peer)
+        })
+}
+
+async fn nothing(_: Rejection) -> Result<Response, Infallible> {
+    Ok(Refused::not_found().response(false).into_response())
+}
