@@ -11,5 +11,7 @@ pub mod log;
 pub mod metrics;
 pub mod outbox;
 pub mod outward;
+pub mod relay;
+pub mod serve;
 pub mod settings;
 pub mod utc;

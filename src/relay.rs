@@ -16,7 +16,7 @@ use crate::{
     bridge::{Exchange, Shared},
     drain::Lifecycle,
     gate::{self, Gate, fetch::Fetcher},
-    http,
+    http::{self, Entrance, Limits, Slots},
     metrics::Metrics,
     outward::{dial::Dialer, tls},
     settings::Settings,
@@ -58,10 +58,23 @@ impl Relay {
         let (address, ops_address) = (at(&listener, "PORT")?, at(&ops_listener, "OPS_PORT")?);
         let exchange = exchange(settings).map_err(StartError::Gate)?;
         let closed = CancellationToken::new();
-        let house = http::House::new(settings, exchange.clone());
+        let entrance = Entrance {
+            settings: Arc::new(settings.clone()),
+            lifecycle: exchange.lifecycle.clone(),
+            metrics: exchange.metrics.clone(),
+            slots: Slots::new(settings.max_calls, settings.max_pending),
+            switchboard: exchange.clone(),
+            since,
+        };
+        let serve = |listener, routes, connections| {
+            let limits = Limits { head: settings.head_limit, connections };
+            tokio::spawn(http::serve(listener, routes, limits, exchange.metrics.clone(), closed.clone()))
+        };
+        // Monitors and routers ask beside the calls, and must be answered when all of those come at once.
+        let connections = settings.max_calls + settings.max_pending + MONITORS;
         let servers = vec![
-            tokio::spawn(http::serve(listener, house.public(), settings, closed.clone())),
-            tokio::spawn(http::serve(ops_listener, house.ops(), settings, closed.clone())),
+            serve(listener, http::public(entrance.clone()), connections),
+            serve(ops_listener, http::ops(entrance), MONITORS),
         ];
         exchange.metrics.ready_after(since.elapsed());
         info!(%address, %ops_address, version = env!("CARGO_PKG_VERSION"), ready_ms = since.elapsed().as_millis() as u64, "listening");
@@ -84,6 +97,9 @@ impl Relay {
 fn listen(settings: &Settings, variable: &'static str, port: u16) -> Result<TcpListener, StartError> {
     http::listen(settings.bind, port).map_err(|error| StartError::Listen { variable, port, error })
 }
+
+/// Requests at once that are no calls.
+const MONITORS: usize = 64;
 
 fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
     let roots: Vec<_> = settings.extra_root.iter().cloned().collect();

@@ -15,13 +15,19 @@ use std::{
 
 use call::{Input, Started};
 
-use super::{Exchange, order};
-use crate::gate::{Code, Config, Pass, Refusal, travel};
+use super::{Exchange, order, switchboard::Ticket};
+use crate::{
+    gate::{Code, Config, Pass, Refusal, travel},
+    http::{Slot, say_that_no_token_came},
+};
 
 pub(super) struct Desk {
     exchange: Exchange,
+    carrier: &'static str,
     state: State,
     started: Option<Box<Started>>,
+    /// Room for this call, for as long as it has a desk.
+    slot: Slot,
     known: Option<(Arc<Config>, String)>,
 }
 
@@ -36,12 +42,12 @@ enum State {
 }
 
 impl Desk {
-    pub fn new(exchange: Exchange, pass: Option<Pass>) -> Self {
-        let state = match pass {
+    pub fn new(exchange: Exchange, ticket: Ticket, slot: Slot) -> Self {
+        let state = match ticket.pass {
             Some(pass) => fetch(&exchange, pass),
             None => State::Waiting,
         };
-        Self { exchange, state, started: None, known: None }
+        Self { exchange, carrier: ticket.carrier, state, started: None, slot, known: None }
     }
 
     /// The carrier's stream has started.
@@ -59,7 +65,7 @@ impl Desk {
         match &mut self.state {
             State::Waiting => {
                 let Some(started) = &self.started else { return Poll::Pending };
-                match open(&self.exchange, started) {
+                match open(&self.exchange, self.carrier, started) {
                     Ok(pass) => {
                         self.state = fetch(&self.exchange, pass);
                         self.poll(cx)
@@ -71,6 +77,7 @@ impl Desk {
                 Ok((pass, config)) => {
                     let token = Input::Token(Box::new(order::for_call(&config)));
                     self.known = Some((Arc::new(config), pass.iss.clone()));
+                    self.slot.confirm();
                     self.state = State::Known(Box::new(pass));
                     Poll::Ready(Ok(token))
                 }
@@ -98,8 +105,9 @@ impl Desk {
 }
 
 /// The token in `start`, compared with the call at once: nothing is dialled for somebody else's token.
-fn open(exchange: &Exchange, started: &Started) -> Result<Pass, Refusal> {
+fn open(exchange: &Exchange, carrier: &'static str, started: &Started) -> Result<Pass, Refusal> {
     let Some(carried) = travel::in_start(&started.parameters)? else {
+        say_that_no_token_came(carrier, &started.call_id);
         let text = "no token: send it in the stream's path or as <Parameter> `token`, or in chunks `t0`, `t1`, … with \
                     their count `tn`; Twilio drops query strings";
         return Err(Refusal::new(Code::TokenMissing, text));

@@ -9,6 +9,7 @@ mod desk;
 mod leg;
 mod observer;
 mod order;
+mod switchboard;
 mod task;
 
 use std::{sync::Arc, time::Duration};
@@ -38,7 +39,7 @@ use crate::{
 };
 
 /// What all calls share. Clones are the same exchange.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Exchange(Arc<Shared>);
 
 pub struct Shared {
@@ -66,6 +67,13 @@ impl Exchange {
     /// Everything calls have to tell from now on, for tools that run in the same process.
     pub fn watch(&self) -> tokio::sync::broadcast::Receiver<News> {
         self.watchers.subscribe()
+    }
+
+    /// A new name for a call.
+    fn name(&self) -> Arc<str> {
+        let mut bits = [0_u8; 16];
+        aws_lc_rs::rand::fill(&mut bits).expect("the system gives random bytes");
+        bits.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
     }
 
     /// Opens the leg that the token asks for. A leg that needs a connection is dialled in the background.
@@ -114,3 +122,9 @@ fn failure(error: DialError) -> Failure {
 
 /// Shorter than the call's own patience with a leg, so that the reason is the dial's and not the clock's.
 const DIAL: Duration = Duration::from_secs(4);
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("calls", &self.lifecycle.calls.len()).finish_non_exhaustive()
+    }
+}

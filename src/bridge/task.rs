@@ -7,6 +7,7 @@
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -26,8 +27,9 @@ use super::{
     desk::Desk,
     leg::{Broken, Leg},
     observer::Observer,
+    switchboard::Ticket,
 };
-use crate::gate::Pass;
+use crate::http::Slot;
 
 pub(super) struct Task {
     exchange: Exchange,
@@ -49,19 +51,20 @@ pub(super) struct Task {
 /// Runs a call to its end.
 pub(super) async fn run(
     exchange: Exchange,
-    pass: Option<Pass>,
+    id: Arc<str>,
+    ticket: Ticket,
+    slot: Slot,
     socket: WebSocketStream<TcpStream>,
-    observer: Observer,
 ) {
     let mut task = Task {
         call: Call::new(now()),
         carrier: Carrier::new(socket),
         leg: Leg::None,
-        desk: Desk::new(exchange.clone(), pass),
+        desk: Desk::new(exchange.clone(), ticket, slot),
         alarm: Alarm::default(),
         stop: Box::pin(exchange.lifecycle.stop.clone().cancelled_owned()),
         stopped: false,
-        observer,
+        observer: Observer::new(exchange.clone(), id),
         summary: None,
         now: now(),
         barge_in: None,

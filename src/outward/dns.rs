@@ -24,12 +24,12 @@ use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 /// Clones share what they know.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Resolver {
     hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Host {
     answer: Mutex<Option<(Vec<SocketAddr>, Instant)>>,
     /// Held while somebody asks for the first time: the others wait for the same answer.

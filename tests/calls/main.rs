@@ -1,0 +1,4 @@
+//! Whole calls through the real relay: a pretend phone on one side, a pretend provider or none on the other.
+
+mod echo;
+mod house;
