@@ -1,9 +1,11 @@
 //! Calls that get in: where their token was found, and what their sockets can do.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use patchcord::gate::travel::Place;
 use secrecy::ExposeSecret;
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Message, protocol::Role},
@@ -58,7 +60,8 @@ async fn frames_that_come_with_the_request_are_not_lost() {
     bytes.extend_from_slice(b"early");
     socket.write_all(&bytes).await.unwrap();
     let mut call = read_head(socket).await;
-    assert_eq!(call.next().await.unwrap().unwrap(), Message::text("early"));
+    let early = timeout(Duration::from_secs(10), call.next()).await.expect("the frame that came early");
+    assert_eq!(early.unwrap().unwrap(), Message::text("early"));
     call.send(Message::text("later")).await.unwrap();
     assert_eq!(call.next().await.unwrap().unwrap(), Message::text("later"));
 }
