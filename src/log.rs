@@ -4,9 +4,12 @@
 //! what they send (a key, a token) are held at `info` whatever `LOG` says, and nobody who closes the pipe can
 //! make a call fail.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    panic::{self, PanicHookInfo},
+};
 
-use tracing::level_filters::LevelFilter;
+use tracing::{error, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer, filter::Targets, fmt, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt,
 };
@@ -28,7 +31,16 @@ pub fn start(settings: &Settings) {
         let layer = fmt::layer().with_ansi(io::stdout().is_terminal()).with_writer(Out);
         layer.with_filter(filter).boxed()
     };
-    tracing_subscriber::registry().with(layer).try_init().ok();
+    if tracing_subscriber::registry().with(layer).try_init().is_ok() {
+        panic::set_hook(Box::new(say_panic));
+    }
+}
+
+/// Where a panic was, and its words when they are a fixed text of ours: others may quote what somebody sent.
+fn say_panic(panic: &PanicHookInfo<'_>) {
+    let text = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(not shown)");
+    let place = panic.location().map(ToString::to_string);
+    error!(place, "a mistake of ours: {text}");
 }
 
 /// The same, but talkative libraries and their modules say no more than `info`.

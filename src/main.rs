@@ -6,5 +6,5 @@ fn main() -> ExitCode {
     let since = Instant::now();
     // For libraries that take the process's own; ours name theirs.
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
-    patchcord::serve::run(since)
+    patchcord::cli::run(std::env::args_os(), since)
 }

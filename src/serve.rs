@@ -1,6 +1,10 @@
 //! The relay as a process: from its settings to its exit code.
 
-use std::{process::ExitCode, time::Instant};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    time::Instant,
+};
 
 use tokio::runtime;
 use tracing::error;
@@ -12,7 +16,7 @@ pub fn run(since: Instant) -> ExitCode {
     let settings = match Settings::read(std::env::vars_os()) {
         Ok(settings) => settings,
         Err(problems) => {
-            eprintln!("patchcord: the settings need a hand:\n{problems}");
+            writeln!(io::stderr(), "patchcord: the settings need a hand:\n{problems}").ok();
             return ExitCode::from(2);
         }
     };
