@@ -35,7 +35,7 @@ enum State {
     /// The token is to come in `start`.
     Waiting,
     /// The configuration is being fetched.
-    Fetching(Pin<Box<dyn Future<Output = Result<(Pass, Config), Refusal>> + Send>>),
+    Fetching(Fetching),
     /// The leg may be dialled; the stream has not started.
     Known(Box<Pass>),
     Done,
@@ -103,6 +103,8 @@ impl Desk {
         Poll::Ready(Err(refusal))
     }
 }
+
+type Fetching = Pin<Box<dyn Future<Output = Result<(Pass, Config), Refusal>> + Send>>;
 
 /// The token in `start`, compared with the call at once: nothing is dialled for somebody else's token.
 fn open(exchange: &Exchange, carrier: &'static str, started: &Started) -> Result<Pass, Refusal> {

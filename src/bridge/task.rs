@@ -78,27 +78,36 @@ impl Task {
     /// `Ready` when the call is over. What it still has to say is in the outboxes.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            while !self.call.is_over() && self.take_what_is_ready(cx) {}
+            let mut busy = true;
+            for _ in 0..TOGETHER {
+                busy = !self.call.is_over() && self.take_what_is_ready(cx);
+                if !busy {
+                    break;
+                }
+            }
             if self.call.is_over() {
                 return Poll::Ready(());
             }
-            match self.carrier.poll_flush(cx) {
-                Poll::Ready(Ok(())) => {
-                    if let Some(since) = self.barge_in.take() {
-                        self.observer.barged_in(since);
-                    }
-                }
-                Poll::Ready(Err(gone)) => {
-                    self.input(Input::Carrier(CarrierEvent::Gone(gone)));
-                    continue;
-                }
-                Poll::Pending => {}
+            let broke = self.flush(cx);
+            if !busy && !broke {
+                return Poll::Pending;
             }
-            if let Poll::Ready(Err(Broken)) = self.leg.poll_flush(cx) {
-                continue; // its next event says why
-            }
-            return Poll::Pending;
         }
+    }
+
+    /// Writes what the sockets take now. True when one of them broke, which is news for the call.
+    fn flush(&mut self, cx: &mut Context<'_>) -> bool {
+        let carrier = self.carrier.poll_flush(cx);
+        if let Poll::Ready(Err(gone)) = carrier {
+            self.input(Input::Carrier(CarrierEvent::Gone(gone)));
+            return true;
+        }
+        if carrier.is_ready()
+            && let Some(since) = self.barge_in.take()
+        {
+            self.observer.barged_in(since);
+        }
+        matches!(self.leg.poll_flush(cx), Poll::Ready(Err(Broken)))
     }
 
     /// Takes one thing from every side that has one; whether there was anything.
@@ -190,6 +199,10 @@ impl Task {
 fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
+
+/// So many rounds are written together. More at once would let a long reply that comes in one go fill the
+/// outbox while the socket waits for it.
+const TOGETHER: usize = 16;
 
 /// Long enough for a close to cross an ocean and come back.
 const GOODBYE: Duration = Duration::from_secs(1);

@@ -26,6 +26,11 @@ impl House {
     pub async fn with(more: &[(&str, &str)]) -> Self {
         let usual = [("RELAY_SECRET", SECRET), ("PORT", "0"), ("OPS_PORT", "0"), ("BIND", "127.0.0.1")];
         let settings = Settings::read(usual.iter().chain(more).copied()).unwrap();
+        if std::env::var_os("SHOW").is_some() {
+            let shown =
+                Settings::read(usual.iter().chain(&[("LOG", "debug"), ("LOG_FORMAT", "text")]).copied());
+            patchcord::log::start(&shown.unwrap());
+        }
         let relay = Relay::start(&settings, Instant::now()).await.unwrap();
         Self { relay, minter: Minter::new(&SecretString::from(SECRET)) }
     }

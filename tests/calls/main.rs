@@ -1,4 +1,5 @@
 //! Whole calls through the real relay: a pretend phone on one side, a pretend provider or none on the other.
 
+mod conversation;
 mod echo;
 mod house;

@@ -139,8 +139,8 @@ fn transcription(asked: &Transcription, language: Option<&str>) -> Value {
 
 pub(super) fn say(event_id: &str, text: &str) -> Frame {
     let instructions = format!(
-        "Say exactly the words below, all of them, as they stand. Do not answer, translate or comment on \
-         them, and say nothing else.\n\n{text}"
+        "Say exactly the words that follow, all of them, as they stand; do not answer, translate or comment \
+         on them, and say nothing else:\n\n{text}"
     );
     control(&json!({
         "type": "response.create",
