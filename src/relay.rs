@@ -19,7 +19,7 @@ use crate::{
     http::{self, Entrance, Limits, Slots},
     metrics::Metrics,
     outward::{dial::Dialer, tls},
-    settings::Settings,
+    settings::{Settings, open_files},
 };
 
 #[derive(Debug)]
@@ -49,6 +49,7 @@ impl Relay {
         for warning in &settings.warnings {
             warn!("{warning}");
         }
+        say_open_files(settings.max_calls);
         let listener = listen(settings, "PORT", settings.port)?;
         let ops_listener = listen(settings, "OPS_PORT", settings.ops_port)?;
         let at = |listener: &TcpListener, variable| {
@@ -91,6 +92,14 @@ impl Relay {
             server.await.ok();
         }
         over
+    }
+}
+
+fn say_open_files(max_calls: usize) {
+    let Some(limit) = open_files::limit() else { return };
+    info!(limit, "open files that the system allows");
+    if let Some(warning) = open_files::warning(limit, max_calls) {
+        warn!("{warning}");
     }
 }
 
