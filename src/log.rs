@@ -43,31 +43,20 @@ fn say_panic(panic: &PanicHookInfo<'_>) {
     error!(place, "a mistake of ours: {text}");
 }
 
-/// The same, but talkative libraries and their modules say no more than `info`.
+/// The same, but only our own modules say more than `info`: a library may print what it sends.
 fn quiet(filter: Targets) -> Targets {
     let default = filter.default_level().unwrap_or(LevelFilter::OFF);
-    let libraries = LIBRARIES.map(|library| (library.to_owned(), default));
+    let ours = OURS.map(|module| (module.to_owned(), default));
     let asked = filter.iter().map(|(target, level)| (target.to_owned(), level));
     let held = |(target, level): (String, LevelFilter)| {
-        let library = target.split("::").next().unwrap_or_default();
-        let most = if LIBRARIES.contains(&library) { LevelFilter::INFO } else { LevelFilter::TRACE };
-        (target, level.min(most))
+        let is_ours = OURS.contains(&target.split("::").next().unwrap_or_default());
+        (target, if is_ours { level } else { level.min(LevelFilter::INFO) })
     };
-    libraries.into_iter().chain(asked).map(held).collect::<Targets>().with_default(default)
+    let targets: Targets = ours.into_iter().chain(asked).map(held).collect();
+    targets.with_default(default.min(LevelFilter::INFO))
 }
 
-const LIBRARIES: [&str; 10] = [
-    "h2",
-    "hyper",
-    "hyper_util",
-    "mio",
-    "reqwest",
-    "rustls",
-    "tokio_tungstenite",
-    "tokio_util",
-    "tungstenite",
-    "warp",
-];
+const OURS: [&str; 4] = ["call", "patchcord", "sim", "wire"];
 
 /// Standard output, to which writing never fails as far as anybody here is concerned.
 struct Out;
