@@ -14,14 +14,14 @@ use std::{
 };
 
 use crate::{
-    Audio, CarrierCommand, CarrierEvent, Closing, Config, EndReason, Failure, FailureKind, LegCommand,
-    LegEvent, Note, RefusalCode, Say, Started, Summary, Tally, Timer, Turns, Usage,
+    Audio, CarrierCommand, CarrierEvent, Config, EndReason, FailureKind, LegCommand, LegEvent, Note,
+    RefusalCode, Say, Started, Summary, Tally, Timer, Turns, Usage,
     allowance::Allowance,
     floor::{Answer, Ask, Floor, Opening},
     gaps::Gaps,
     hold::Hold,
     playout::Playout,
-    pulse::{ASK_AFTER, Beat, Pulse},
+    pulse::{Beat, Pulse},
     timers::Timers,
     transcript::Transcript,
 };
@@ -61,15 +61,15 @@ pub enum Command {
 #[derive(Debug)]
 pub struct Call {
     pub(crate) now: Instant,
-    born: Instant,
-    dialled: Instant,
+    pub(crate) born: Instant,
+    pub(crate) dialled: Instant,
     pub(crate) phase: Phase,
     pub(crate) config: Config,
     commands: VecDeque<Command>,
     pub(crate) timers: Timers,
     pub(crate) allowance: Allowance,
     pub(crate) gaps: Gaps,
-    hold: Hold,
+    pub(crate) hold: Hold,
     pub(crate) floor: Floor,
     pub(crate) playout: Playout,
     pub(crate) pulse: Pulse,
@@ -77,7 +77,7 @@ pub struct Call {
     pub(crate) tally: Tally,
     pub(crate) usage: Usage,
     pub(crate) first_audio: bool,
-    was_live: bool,
+    pub(crate) was_live: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -175,71 +175,6 @@ impl Call {
         }
     }
 
-    fn on_token(&mut self, config: Config) {
-        let Phase::Lobby { asked } = self.phase else { return };
-        // A greeting is protected from the first moment, so the leg must not stop it by itself.
-        let held = config.greeting.is_some() || !config.interruptible;
-        let turns = if held { Turns::Held } else { Turns::Live };
-        self.floor.turns = turns;
-        self.floor.opening = if config.greeting.is_some() { Opening::Greeting } else { Opening::Over };
-        self.config = config;
-        self.phase = Phase::Connecting { asked, admitted: false, ready: false };
-        self.dialled = self.now;
-        self.timers.set(Timer::LegReady, self.now + LEG_READY);
-        self.push(Command::Dial(turns));
-    }
-
-    pub(crate) fn on_started(&mut self, started: Box<Started>) {
-        match &mut self.phase {
-            Phase::Lobby { asked } | Phase::Connecting { asked, .. } if !*asked => {
-                *asked = true;
-                self.push(Command::Admit(started));
-            }
-            Phase::Lobby { .. } | Phase::Connecting { .. } | Phase::Live => self.malformed(),
-            Phase::Closing(_) | Phase::Over => {}
-        }
-    }
-
-    fn on_admitted(&mut self) {
-        let Phase::Connecting { asked: true, admitted, .. } = &mut self.phase else { return };
-        if std::mem::replace(admitted, true) {
-            return;
-        }
-        self.timers.clear(Timer::Start);
-        self.timers.set(Timer::MaxDuration, self.now + self.config.max);
-        if self.config.warning.is_some() && self.config.max > WARNING {
-            self.timers.set(Timer::Warning, self.now + self.config.max - WARNING);
-        }
-        let probe = self.playout.probe(self.now);
-        self.push(Command::Carrier(CarrierCommand::Mark(probe)));
-        self.go_live();
-    }
-
-    pub(crate) fn on_leg_ready(&mut self) {
-        let Phase::Connecting { ready, .. } = &mut self.phase else { return };
-        if std::mem::replace(ready, true) {
-            return;
-        }
-        self.timers.clear(Timer::LegReady);
-        self.note(Note::LegReady { after: self.now - self.dialled });
-        self.pulse = Pulse::new(self.now);
-        self.timers.set(Timer::LegQuiet, self.now + ASK_AFTER);
-        self.leg(LegCommand::Ping);
-        self.go_live();
-    }
-
-    fn go_live(&mut self) {
-        let Phase::Connecting { admitted: true, ready: true, .. } = self.phase else { return };
-        self.phase = Phase::Live;
-        self.was_live = true;
-        while let Some(audio) = self.hold.pop() {
-            self.leg(LegCommand::Hear(audio));
-        }
-        if let Some(greeting) = self.config.greeting.clone() {
-            self.say(greeting);
-        }
-    }
-
     /// Before the leg can hear it, the caller's voice waits.
     pub(crate) fn hear(&mut self, audio: Audio) {
         match self.phase {
@@ -268,12 +203,6 @@ impl Call {
         self.timers.set(Timer::ReplyDue, self.now + patience);
     }
 
-    fn on_warning(&mut self) {
-        if let (Phase::Live, Some(warning)) = (&self.phase, self.config.warning.clone()) {
-            self.say(warning);
-        }
-    }
-
     fn check_pulse(&mut self) {
         match self.pulse.check(self.now) {
             Beat::Fine(again) => self.timers.set(Timer::LegQuiet, again),
@@ -283,73 +212,6 @@ impl Call {
             }
             Beat::Dead => self.leg_failed(FailureKind::Stalled, ""),
         }
-    }
-
-    pub(crate) fn leg_failed(&mut self, kind: FailureKind, detail: &'static str) {
-        let provider = self.config.leg;
-        self.finish(EndReason::LegFailed(Failure { provider, kind, detail: detail.into() }));
-    }
-
-    /// Ends the call as soon as what the caller is hearing has been said, and at once when that is nothing.
-    pub(crate) fn finish(&mut self, reason: EndReason) {
-        if matches!(self.phase, Phase::Closing(_) | Phase::Over) {
-            return;
-        }
-        if let (Answer::Making { reply, .. }, Phase::Live) = (&self.floor.answer, &self.phase) {
-            let reply = *reply;
-            self.leg(LegCommand::Cancel);
-            self.finish_items(reply);
-        }
-        self.floor.silence();
-        if !self.playout.has_audio() {
-            return self.end(reason);
-        }
-        self.phase = Phase::Closing(reason);
-        self.timers.clear_all();
-        self.timers.set(Timer::Closing, self.now + LAST_WORDS);
-    }
-
-    /// In `Closing` the tape has been played, or has had its time.
-    pub(crate) fn close_now(&mut self) {
-        if let Phase::Closing(reason) = &self.phase {
-            let reason = reason.clone();
-            self.end(reason);
-        }
-    }
-
-    pub(crate) fn end(&mut self, reason: EndReason) {
-        let closing = match &reason {
-            EndReason::CallerHungUp | EndReason::MaxDuration => Closing::Done,
-            EndReason::CarrierLost => Closing::Malformed,
-            EndReason::LegFailed(_) | EndReason::Internal => Closing::Failed,
-            EndReason::Drained => Closing::GoingAway,
-            EndReason::Refused(code) => Closing::Refused(*code),
-            EndReason::NeverStarted => Closing::Refused(RefusalCode("start_timeout")),
-        };
-        self.end_with(reason, closing);
-    }
-
-    pub(crate) fn end_with(&mut self, reason: EndReason, closing: Closing) {
-        if self.phase == Phase::Over {
-            return;
-        }
-        self.push(Command::Carrier(CarrierCommand::Close(closing)));
-        if !matches!(self.phase, Phase::Lobby { .. }) {
-            self.leg(LegCommand::Close);
-        }
-        self.phase = Phase::Over;
-        self.timers.clear_all();
-        self.hold = Hold::default();
-        self.tally.gaps = self.gaps.filled();
-        let summary = Summary {
-            reason,
-            lasted: self.now - self.born,
-            was_live: self.was_live,
-            tally: self.tally,
-            usage: self.usage,
-            transcript: std::mem::take(&mut self.transcript).into_lines(),
-        };
-        self.push(Command::End(Box::new(summary)));
     }
 
     /// How long the call has lasted.
@@ -373,20 +235,10 @@ impl Call {
         self.push(Command::Note(note));
     }
 
-    fn push(&mut self, command: Command) {
+    pub(crate) fn push(&mut self, command: Command) {
         self.commands.push_back(command);
     }
 }
 
 /// From the open socket to a stream with a good token.
 const START: Duration = Duration::from_secs(5);
-
-/// From the dialled leg to one that takes audio. Long enough for a slow handshake far away, short enough that
-/// the caller is still there when the main app takes over.
-const LEG_READY: Duration = Duration::from_millis(4_500);
-
-/// So long before the end the warning is spoken.
-const WARNING: Duration = Duration::from_secs(30);
-
-/// So long a sentence may go on after the call's end was decided.
-const LAST_WORDS: Duration = Duration::from_secs(3);

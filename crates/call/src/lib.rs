@@ -9,12 +9,14 @@
 
 mod allowance;
 mod audio;
+mod beginning;
 mod call;
 mod carrier;
 mod config;
 mod conversation;
 pub mod echo;
 mod end;
+mod ending;
 mod floor;
 #[doc(hidden)]
 pub mod fuzz;

@@ -1,0 +1,90 @@
+//! How a call begins: token, stream and leg come in any order, and then caller and agent talk.
+
+use std::time::Duration;
+
+use crate::{
+    Call, CarrierCommand, Command, Config, LegCommand, Note, Started, Timer, Turns,
+    call::Phase,
+    floor::Opening,
+    pulse::{ASK_AFTER, Pulse},
+};
+
+impl Call {
+    pub(crate) fn on_token(&mut self, config: Config) {
+        let Phase::Lobby { asked } = self.phase else { return };
+        // A greeting is protected from the first moment, so the leg must not stop it by itself.
+        let held = config.greeting.is_some() || !config.interruptible;
+        let turns = if held { Turns::Held } else { Turns::Live };
+        self.floor.turns = turns;
+        self.floor.opening = if config.greeting.is_some() { Opening::Greeting } else { Opening::Over };
+        self.config = config;
+        self.phase = Phase::Connecting { asked, admitted: false, ready: false };
+        self.dialled = self.now;
+        self.timers.set(Timer::LegReady, self.now + LEG_READY);
+        self.push(Command::Dial(turns));
+    }
+
+    pub(crate) fn on_started(&mut self, started: Box<Started>) {
+        match &mut self.phase {
+            Phase::Lobby { asked } | Phase::Connecting { asked, .. } if !*asked => {
+                *asked = true;
+                self.push(Command::Admit(started));
+            }
+            Phase::Lobby { .. } | Phase::Connecting { .. } | Phase::Live => self.malformed(),
+            Phase::Closing(_) | Phase::Over => {}
+        }
+    }
+
+    pub(crate) fn on_admitted(&mut self) {
+        let Phase::Connecting { asked: true, admitted, .. } = &mut self.phase else { return };
+        if std::mem::replace(admitted, true) {
+            return;
+        }
+        self.timers.clear(Timer::Start);
+        self.timers.set(Timer::MaxDuration, self.now + self.config.max);
+        if self.config.warning.is_some() && self.config.max > WARNING {
+            self.timers.set(Timer::Warning, self.now + self.config.max - WARNING);
+        }
+        let probe = self.playout.probe(self.now);
+        self.push(Command::Carrier(CarrierCommand::Mark(probe)));
+        self.go_live();
+    }
+
+    pub(crate) fn on_leg_ready(&mut self) {
+        let Phase::Connecting { ready, .. } = &mut self.phase else { return };
+        if std::mem::replace(ready, true) {
+            return;
+        }
+        self.timers.clear(Timer::LegReady);
+        self.note(Note::LegReady { after: self.now - self.dialled });
+        self.pulse = Pulse::new(self.now);
+        self.timers.set(Timer::LegQuiet, self.now + ASK_AFTER);
+        self.leg(LegCommand::Ping);
+        self.go_live();
+    }
+
+    fn go_live(&mut self) {
+        let Phase::Connecting { admitted: true, ready: true, .. } = self.phase else { return };
+        self.phase = Phase::Live;
+        self.was_live = true;
+        while let Some(audio) = self.hold.pop() {
+            self.leg(LegCommand::Hear(audio));
+        }
+        if let Some(greeting) = self.config.greeting.clone() {
+            self.say(greeting);
+        }
+    }
+
+    pub(crate) fn on_warning(&mut self) {
+        if let (Phase::Live, Some(warning)) = (&self.phase, self.config.warning.clone()) {
+            self.say(warning);
+        }
+    }
+}
+
+/// From the dialled leg to one that takes audio. Long enough for a slow handshake far away, short enough that
+/// the caller is still there when the main app takes over.
+const LEG_READY: Duration = Duration::from_millis(4_500);
+
+/// So long before the end the warning is spoken.
+const WARNING: Duration = Duration::from_secs(30);
