@@ -4,6 +4,7 @@
 //! around them.
 
 pub mod bridge;
+pub mod check;
 pub mod cli;
 pub mod drain;
 pub mod gate;

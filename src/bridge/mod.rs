@@ -22,7 +22,7 @@ use hyper::{
 use secrecy::ExposeSecret;
 use wire::openai::{self, Session};
 
-pub use self::observer::News;
+pub use self::observer::{News, What};
 use self::{
     leg::{Leg, OpenAi},
     observer::Watchers,

@@ -4,6 +4,22 @@
 //! without it and understands no more than it needs.
 
 #[cfg(feature = "tools")]
+mod agent;
+#[cfg(feature = "tools")]
+mod call;
+#[cfg(feature = "tools")]
+mod demo;
+#[cfg(feature = "tools")]
+mod load;
+#[cfg(feature = "tools")]
+mod show;
+#[cfg(feature = "tools")]
+mod sim;
+#[cfg(feature = "tools")]
+mod stage;
+#[cfg(feature = "tools")]
+mod token;
+#[cfg(feature = "tools")]
 mod tools;
 
 #[cfg(not(feature = "tools"))]

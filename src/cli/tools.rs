@@ -1,11 +1,11 @@
 //! The whole command line, as clap reads it.
 
-use std::{ffi::OsString, process::ExitCode, time::Instant};
+use std::{ffi::OsString, future::Future, process::ExitCode, time::Instant};
 
 use clap::{Parser, Subcommand};
 
-use super::WRONG_USE;
-use crate::serve;
+use super::{WRONG_USE, call, demo, load, sim, token};
+use crate::{check, serve};
 
 /// Plugs a phone call into an AI voice agent.
 #[derive(Debug, Parser)]
@@ -19,6 +19,18 @@ struct Words {
 enum Command {
     /// Run the relay (the default); its settings are environment variables.
     Serve,
+    /// See it work, without any account: a relay, a pretend phone and a pretend provider.
+    Demo(demo::Demo),
+    /// Be the phone: place a call and see what happens.
+    Call(call::Call),
+    /// Many phones at once: how long the relay keeps a frame, and what a call costs it.
+    Load(load::Load),
+    /// A pretend provider on a port, for your own tests.
+    Sim(sim::Sim),
+    /// Make a call token or the TwiML around it, or explain one.
+    Token(token::Token),
+    /// Look at settings, keys, providers and clock: what is wrong, and what to do.
+    Check,
 }
 
 pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant) -> ExitCode {
@@ -32,5 +44,26 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant)
     };
     match words.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(since),
+        Command::Check => check::run(),
+        Command::Token(words) => say(token::run(&words)),
+        Command::Demo(words) => say(wait_for(demo::run(words))),
+        Command::Call(words) => say(wait_for(call::run(words))),
+        Command::Load(words) => say(wait_for(load::run(words))),
+        Command::Sim(words) => say(wait_for(sim::run(words))),
+    }
+}
+
+fn wait_for(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// An error is one sentence, with its causes behind it.
+fn say(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("patchcord: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

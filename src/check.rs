@@ -1,0 +1,137 @@
+//! `check`: what would stop calls, and what to do about it.
+//!
+//! Everything is looked at, one line each, whatever the first finding is.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use reqwest::{Client, StatusCode, header::DATE};
+use secrecy::ExposeSecret;
+
+use crate::{
+    http,
+    outward::tls,
+    settings::{Provider, Settings, open_files},
+};
+
+/// One thing that was looked at: fine, worth a look, or a reason why calls fail.
+enum Finding {
+    Fine(String),
+    Odd(String),
+    Bad(String),
+}
+
+use Finding::{Bad, Fine, Odd};
+
+pub fn run() -> ExitCode {
+    let settings = match Settings::read(std::env::vars_os()) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            writeln!(io::stderr(), "patchcord: the settings need a hand:\n{problems}").ok();
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let Ok(runtime) = runtime else { return ExitCode::FAILURE };
+    let findings = runtime.block_on(look(&settings));
+    let mut bad = false;
+    for finding in findings {
+        let (mark, text) = match finding {
+            Fine(text) => ("ok  ", text),
+            Odd(text) => ("look", text),
+            Bad(text) => {
+                bad = true;
+                ("BAD ", text)
+            }
+        };
+        writeln!(io::stdout(), "{mark}  {text}").ok();
+    }
+    if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+async fn look(settings: &Settings) -> Vec<Finding> {
+    let mut findings = vec![Fine("settings: all of them fit together".to_owned())];
+    findings.extend(settings.warnings.iter().map(|warning| Odd(warning.clone())));
+    findings.extend(
+        open_files::limit().and_then(|limit| open_files::warning(limit, settings.max_calls)).map(Odd),
+    );
+    findings.push(port(settings, "PORT", settings.port));
+    findings.push(port(settings, "OPS_PORT", settings.ops_port));
+    findings.extend(provider("openai", "OPENAI_API_KEY", &settings.openai).await);
+    findings
+}
+
+fn port(settings: &Settings, variable: &str, port: u16) -> Finding {
+    match http::listen(settings.bind, port) {
+        Ok(listener) => {
+            let at = listener.local_addr().unwrap_or(SocketAddr::new(settings.bind, port));
+            Fine(format!("{variable}: {at} is free"))
+        }
+        Err(error) => {
+            Bad(format!("{variable}: port {port} cannot be opened ({error}); is a relay running already?"))
+        }
+    }
+}
+
+/// Whether the provider answers, whether it takes the key, and whether its clock agrees with ours.
+async fn provider(name: &str, variable: &str, provider: &Provider) -> Vec<Finding> {
+    let url = provider.base_url.http("/models");
+    let client = Client::builder().tls_backend_preconfigured(Arc::unwrap_or_clone(tls::for_requests(&[])));
+    let client = match client.no_proxy().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).build() {
+        Ok(client) => client,
+        Err(error) => return vec![Bad(format!("{name}: no HTTP client could be made ({error})"))],
+    };
+    let request = client.get(&url);
+    let request = match &provider.key {
+        Some(key) => request.bearer_auth(key.expose_secret()),
+        None => request,
+    };
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => {
+            let text = format!(
+                "{name}: {url} cannot be reached ({}); check the network and the base URL",
+                error.without_url()
+            );
+            return vec![Bad(text)];
+        }
+    };
+    let mut findings = vec![match (response.status(), &provider.key) {
+        (_, None) => {
+            Odd(format!("{name}: reachable; {variable} is not set, so every token must bring its own key"))
+        }
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(_)) => {
+            Bad(format!("{name}: refuses the key in {variable}: make a new one"))
+        }
+        (status, Some(_)) if status.is_success() => {
+            Fine(format!("{name}: reachable, and takes the key in {variable}"))
+        }
+        (status, Some(_)) => {
+            Odd(format!("{name}: answers {status} to GET /models, so the key could not be tried"))
+        }
+    }];
+    let date =
+        response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    findings.extend(date.map(clock));
+    findings
+}
+
+fn clock(theirs: SystemTime) -> Finding {
+    let ours = SystemTime::now();
+    let apart = ours.duration_since(theirs).or_else(|_| theirs.duration_since(ours)).unwrap_or_default();
+    if apart < Duration::from_secs(10) {
+        Fine("clock: agrees with the provider's".to_owned())
+    } else {
+        Bad(format!(
+            "clock: {} s apart from the provider's; tokens live seconds, so set it right",
+            apart.as_secs()
+        ))
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(5);

@@ -1,0 +1,191 @@
+//! `demo`: the whole thing on one machine, without any account.
+//!
+//! A relay, a pretend phone and a pretend OpenAI. First the line test, then a conversation with an
+//! interruption in it. With `OPENAI_API_KEY` set the conversation is with the real model.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde_json::{Value, json};
+use sim::{
+    openai::{Behaviour, Reply},
+    phone::Phone,
+    voice::speech,
+};
+
+use super::{
+    show::{Story, follow},
+    stage::{PRETEND_KEY, Stage},
+};
+use crate::drain::Signals;
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Leave when the calls are over, with exit code 0 only if audio went both ways.
+    #[arg(long)]
+    once: bool,
+    /// Print what happened as JSON, and nothing else.
+    #[arg(long)]
+    json: bool,
+    /// The relay's port. Without it: 8080 if that is free, otherwise any.
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
+    let mut signals = Signals::catch()?;
+    let key = std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.is_empty());
+    let real = key.is_some();
+    let stage = open(demo.port, key).await?;
+    let say = |text: &str| {
+        if !demo.json {
+            println!("{text}");
+        }
+    };
+    let address = stage.relay.address;
+    say(&format!(
+        "The relay runs on {address}: http://{address}/health\nIts secret, for this run only: {}\n",
+        stage.secret
+    ));
+    say("1. The line test: the echo leg says back what it hears.\n");
+    let echo = line_test(&stage, demo.json).await?;
+    say(if real {
+        "\n2. A call to OpenAI itself.\n"
+    } else {
+        "\n2. A conversation with a pretend OpenAI.\n"
+    });
+    let talk = conversation(&stage, real, demo.json).await?;
+    if demo.json {
+        println!("{}", json!({ "echo": echo.json(), "conversation": talk.json() }));
+    } else {
+        println!("\nWhat was said:\n");
+        talk.print_transcript();
+        println!("\n{NEXT}");
+    }
+    if !demo.once {
+        say("\nThe relay stays up. Ctrl-C ends it.");
+        signals.next().await;
+    }
+    stage.relay.drain(signals.next()).await;
+    Ok(())
+}
+
+/// On the usual port if that is free, so that `/health` is where the documents say.
+async fn open(port: Option<u16>, key: Option<String>) -> anyhow::Result<Stage> {
+    match port {
+        Some(port) => Stage::set(port, key).await,
+        None => match Stage::set(8080, key.clone()).await {
+            Ok(stage) => Ok(stage),
+            Err(_) => Stage::set(0, key).await,
+        },
+    }
+}
+
+async fn line_test(stage: &Stage, quiet: bool) -> anyhow::Result<Story> {
+    let agent = json!({ "agent": { "id": "line-test" }, "legs": [{ "kind": "echo", "pause_ms": 400 }] });
+    let (phone, story) = place(stage, &agent, quiet).await?;
+    phone.say(speech(Duration::from_millis(1_500), 7));
+    phone.said(LIMIT).await?;
+    phone.agent_finished(QUIET, LIMIT).await.context("the caller's own words did not come back")?;
+    finish(phone, story).await
+}
+
+async fn conversation(stage: &Stage, real: bool, quiet: bool) -> anyhow::Result<Story> {
+    if let Some(provider) = &stage.provider {
+        provider.behave(PRETEND_KEY, script());
+    }
+    let (phone, story) = place(stage, &bakery(), quiet).await?;
+    phone.agent_finished(QUIET, LIMIT).await.context("the agent did not greet the caller")?;
+    if !real {
+        ask(&phone, 1_400, 11).await?;
+        // The answer is long, and the caller has heard enough of it.
+        phone.until(|phone| phone.playing, LIMIT).await.context("the agent did not answer")?;
+        let heard = phone.look(|phone| phone.played);
+        phone.until(|phone| phone.played >= heard + Duration::from_millis(1_800), LIMIT).await?;
+        ask(&phone, 1_200, 12).await?;
+        phone.agent_finished(QUIET, LIMIT).await.context("the agent did not answer again")?;
+        if phone.look(|phone| phone.clears.is_empty()) {
+            bail!("the caller talked over the agent, and the playback was not cleared");
+        }
+    }
+    finish(phone, story).await
+}
+
+async fn ask(phone: &Phone, ms: u64, seed: u64) -> anyhow::Result<()> {
+    phone.say(speech(Duration::from_millis(ms), seed));
+    Ok(phone.said(LIMIT).await?)
+}
+
+/// Places a call, and follows it in the background.
+async fn place(
+    stage: &Stage,
+    agent: &Value,
+    quiet: bool,
+) -> anyhow::Result<(Phone, tokio::task::JoinHandle<Story>)> {
+    let story = tokio::spawn(follow(stage.news(), quiet));
+    let phone = Phone::dial(stage.phone(agent)).await.context("the call was not taken")?;
+    Ok((phone, story))
+}
+
+/// Hangs up, and looks whether audio went both ways and nobody broke the protocol.
+async fn finish(phone: Phone, story: tokio::task::JoinHandle<Story>) -> anyhow::Result<Story> {
+    phone.hang_up();
+    phone.ended(LIMIT).await?;
+    let story = tokio::time::timeout(LIMIT, story).await.context("the call did not end")??;
+    let heard = phone.look(|phone| phone.played);
+    let violations = phone.look(|phone| phone.violations.clone());
+    let Some(summary) = &story.summary else { bail!("the call told nothing") };
+    if summary.tally.frames_in == 0 || heard.is_zero() {
+        bail!(
+            "no audio went {}: {}",
+            if heard.is_zero() { "to the caller" } else { "to the agent" },
+            summary.reason
+        );
+    }
+    if !violations.is_empty() {
+        bail!("the carrier would complain: {violations:?}");
+    }
+    if summary.transcript.iter().all(|line| line.said.is_empty()) && summary.usage != call::Usage::default() {
+        bail!("nobody's words were written down");
+    }
+    Ok(story)
+}
+
+fn bakery() -> Value {
+    json!({
+        "agent": {
+            "id": "demo",
+            "prompt": "You answer the phone for a bakery. Be brief and kind.",
+            "greeting": "Hello, this is the bakery on Mill Street. What can I do for you?",
+            "voice": "marin",
+        },
+        "legs": [{ "kind": "openai", "model": "gpt-realtime-2.1-mini" }],
+    })
+}
+
+fn script() -> Behaviour {
+    let says = ["When are you open, and do you have rye bread?", "Thanks, that is all I wanted to know."];
+    Behaviour {
+        caller_says: says.map(str::to_owned).to_vec(),
+        replies: vec![
+            Reply::say(
+                "We open at six on weekdays and at seven on Saturdays, and on Sundays we are closed. Rye bread comes \
+                 out of the oven at eight, so if you want it warm that is the time to come by.",
+            ),
+            Reply::say("You are welcome. See you soon!"),
+        ],
+        ..Behaviour::default()
+    }
+}
+
+/// After so much silence the agent has finished.
+const QUIET: Duration = Duration::from_millis(400);
+
+/// Nothing in a demo takes longer.
+const LIMIT: Duration = Duration::from_secs(30);
+
+const NEXT: &str = "What to do next:
+  OPENAI_API_KEY=sk-… cargo run --release -- demo      the same with the real model
+  cargo run --release -- call --out call.wav           a call to listen to
+  README.md, “Twilio and OpenAI in ten steps”          your own number";

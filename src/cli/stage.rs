@@ -1,0 +1,88 @@
+//! A relay with everything it needs, on free ports of this machine: for `demo` and for `call` without a URL.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use aws_lc_rs::rand;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use sim::{
+    openai::{OpenAi, OpenAiOptions},
+    phone::PhoneOptions,
+};
+use tokio::sync::broadcast::Receiver;
+
+use crate::{bridge::News, gate::mint::Minter, relay::Relay, settings::Settings};
+
+pub(super) struct Stage {
+    pub relay: Relay,
+    /// The pretend provider, unless the real one is used.
+    pub provider: Option<OpenAi>,
+    pub secret: String,
+    minter: Minter,
+}
+
+impl Stage {
+    /// `port`: for the relay; 0 is any that is free. `real_key`: use OpenAI itself with this key.
+    pub async fn set(port: u16, real_key: Option<String>) -> anyhow::Result<Self> {
+        let secret = new_secret();
+        let provider = match real_key {
+            Some(_) => None,
+            None => Some(
+                OpenAi::start(OpenAiOptions::default()).await.context("no port for the pretend OpenAI")?,
+            ),
+        };
+        let mut variables = vec![
+            ("RELAY_SECRET", secret.clone()),
+            ("PORT", port.to_string()),
+            ("OPS_PORT", "0".to_owned()),
+            ("BIND", "127.0.0.1".to_owned()),
+            ("LOG", "warn".to_owned()),
+            ("OPENAI_API_KEY", real_key.unwrap_or_else(|| PRETEND_KEY.to_owned())),
+        ];
+        variables.extend(provider.as_ref().map(|provider| ("OPENAI_BASE_URL", provider.base_url())));
+        let settings = Settings::read(variables).context("the stage's own settings do not fit")?;
+        crate::log::start(&settings);
+        let relay = Relay::start(&settings, Instant::now()).await?;
+        Ok(Self { relay, provider, minter: Minter::new(&SecretString::from(secret.as_str())), secret })
+    }
+
+    /// A phone that calls this relay with such an agent: a real token on the real route.
+    pub fn phone(&self, agent: &Value) -> PhoneOptions {
+        let options = PhoneOptions::new(format!("ws://{}/stream/twilio", self.relay.address));
+        let token = self.minter.seal(&claims(agent, Some(&options.ids.call_sid), 60));
+        options.token(&token)
+    }
+
+    pub fn news(&self) -> Receiver<News> {
+        self.relay.exchange.watch()
+    }
+}
+
+/// What the pretend OpenAI knows our calls by.
+pub(super) const PRETEND_KEY: &str = "sk-pretend";
+
+/// An agent's fields with the registered claims around them. What the agent brings itself stays.
+pub(super) fn claims(agent: &Value, call: Option<&str>, seconds: u64) -> Value {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let mut claims = json!({
+        "iss": "https://app.example.com", "aud": "patchcord", "v": 1, "iat": now, "exp": now + seconds, "jti": new_name(),
+    });
+    if let (Some(all), Some(call)) = (claims.as_object_mut(), call) {
+        all.insert("sub".to_owned(), call.into());
+    }
+    if let (Some(all), Some(agent)) = (claims.as_object_mut(), agent.as_object()) {
+        all.extend(agent.clone());
+    }
+    claims
+}
+
+fn new_secret() -> String {
+    new_name() + &new_name()
+}
+
+fn new_name() -> String {
+    let mut bits = [0_u8; 16];
+    rand::fill(&mut bits).expect("the system gives random bytes");
+    bits.iter().map(|byte| format!("{byte:02x}")).collect()
+}

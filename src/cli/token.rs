@@ -1,0 +1,239 @@
+//! `token`: makes a call token or the whole TwiML around it, and explains one.
+
+use std::{env, io::Read, time::SystemTime};
+
+use anyhow::{Context, bail};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use clap::Args;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::{agent, stage::claims};
+use crate::{
+    gate::{self, Gate, mint::Minter},
+    settings::Settings,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    /// A JSON file with the agent's claims (`agent`, `legs`, `call`, …); - is standard input.
+    #[arg(long, required_unless_present_any = ["inspect", "schema"])]
+    agent: Option<String>,
+    /// The carrier's call id that the token is for.
+    #[arg(long)]
+    call: Option<String>,
+    /// The carrier's account id.
+    #[arg(long)]
+    account: Option<String>,
+    /// Who makes the token.
+    #[arg(long, default_value = "https://app.example.com")]
+    issuer: String,
+    /// How many seconds it can be presented, up to 900.
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=900))]
+    ttl: u64,
+    /// Seal it, so that the carrier cannot read it. Do so when it holds keys.
+    #[arg(long)]
+    seal: bool,
+    /// Which of several secrets in RELAY_SECRET to use.
+    #[arg(long)]
+    kid: Option<String>,
+    /// Print the TwiML that opens a stream to this address instead of the bare token.
+    #[arg(long, value_name = "URL")]
+    twiml: Option<String>,
+    /// Open a token and explain it; - is standard input.
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["agent", "schema"])]
+    inspect: Option<String>,
+    /// Print the JSON Schema of the claims.
+    #[arg(long, conflicts_with = "agent")]
+    schema: bool,
+}
+
+pub(super) fn run(words: &Token) -> anyhow::Result<()> {
+    if words.schema {
+        print!("{}", gate::schema());
+        return Ok(());
+    }
+    if let Some(token) = &words.inspect {
+        return inspect(token);
+    }
+    let agent = agent::read(words.agent.as_deref().unwrap_or("-"))?;
+    let mut claims = claims(&agent, words.call.as_deref(), words.ttl);
+    if let Some(all) = claims.as_object_mut() {
+        all.insert("iss".to_owned(), words.issuer.as_str().into());
+        all.extend(words.account.as_ref().map(|account| ("acct".to_owned(), account.as_str().into())));
+    }
+    let (kid, secret) = secret(words.kid.as_deref())?;
+    let minter = Minter::new(&secret);
+    let minter = if let Some(kid) = kid { minter.with_kid(kid) } else { minter };
+    let token = if words.seal { minter.seal(&claims) } else { minter.sign(&claims) };
+    // A relay would say the same, but only when somebody calls.
+    if let Err(refusal) = gate(words.call.is_some())?.open(&token, SystemTime::now()) {
+        let at = refusal.path.as_deref().map(|path| format!(" at `{path}`")).unwrap_or_default();
+        bail!("a relay would refuse this token{at}: {refusal}");
+    }
+    match &words.twiml {
+        Some(url) => print!("{}", twiml(url, &token)?),
+        None => println!("{token}"),
+    }
+    Ok(())
+}
+
+fn secret(kid: Option<&str>) -> anyhow::Result<gate::NamedSecret> {
+    let setting = env::var("RELAY_SECRET").ok().filter(|secret| !secret.is_empty());
+    let setting = setting.context("RELAY_SECRET is not set: it must be the relay's own")?;
+    let mut secrets = gate::secrets(&SecretString::from(setting)).into_iter();
+    match kid {
+        Some(kid) => secrets
+            .find(|(name, _)| name.as_deref() == Some(kid))
+            .with_context(|| format!("RELAY_SECRET has no secret called {kid}")),
+        None => secrets.next().context("RELAY_SECRET is empty"),
+    }
+}
+
+/// A gate as the relay would have it. Keys that only the relay has are taken for granted.
+fn gate(bound: bool) -> anyhow::Result<Gate> {
+    let mut variables: Vec<_> = env::vars().filter(|(name, _)| KNOWN.contains(&name.as_str())).collect();
+    if !variables.iter().any(|(name, _)| name == "OPENAI_API_KEY") {
+        variables.push(("OPENAI_API_KEY".to_owned(), "the relay's own".to_owned()));
+    }
+    let mut settings = Settings::read(variables)?.for_gate();
+    // A token for a call that does not exist yet is bound later, or by a relay that does not insist.
+    settings.require_call_binding &= bound;
+    Gate::new(settings).map_err(|problems| {
+        anyhow::anyhow!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })
+}
+
+/// Of the relay's settings those that concern tokens.
+const KNOWN: [&str; 9] = [
+    "RELAY_SECRET",
+    "RELAY_JWKS",
+    "RELAY_AUDIENCE",
+    "REQUIRE_CALL_BINDING",
+    "REQUIRE_SEALED",
+    "UPSTREAM_ALLOW",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "MAX_CALL_SECONDS",
+];
+
+/// The document for the carrier's webhook, with the token in numbered parameters.
+fn twiml(url: &str, token: &str) -> anyhow::Result<String> {
+    if url.contains('?') {
+        bail!("Twilio drops query strings: leave `?…` out of the stream's address");
+    }
+    if !url.starts_with("wss://") {
+        bail!("Twilio opens streams to wss:// addresses only");
+    }
+    let chunks: Vec<&str> =
+        (0..token.len()).step_by(CHUNK).map(|at| &token[at..token.len().min(at + CHUNK)]).collect();
+    if chunks.len() > gate::travel::CHUNKS_MAX {
+        bail!("the token has {} characters and does not fit: point to the prompt with `config`", token.len());
+    }
+    let parameter =
+        |name: &str, value: &str| format!("      <Parameter name=\"{name}\" value=\"{}\"/>\n", escape(value));
+    let chunks_in_order = chunks.iter().enumerate().map(|(i, chunk)| parameter(&format!("t{i}"), chunk));
+    Ok(format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response>\n  <Connect>\n    <Stream url=\"{}\">\n{}{}    </Stream>\n  </Connect>\n</Response>\n",
+        escape(url),
+        parameter("tn", &chunks.len().to_string()),
+        chunks_in_order.collect::<String>(),
+    ))
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Twilio takes less than 500 characters for a name and its value together.
+const CHUNK: usize = 480;
+
+fn inspect(token: &str) -> anyhow::Result<()> {
+    let token = if token == "-" {
+        let mut text = String::new();
+        std::io::stdin().take(1 << 20).read_to_string(&mut text)?;
+        text
+    } else {
+        token.to_owned()
+    };
+    let token = token.trim();
+    let parts: Vec<&str> = token.split('.').collect();
+    let header: Value = part(parts[0]).context("the first part is no token's header")?;
+    println!(
+        "{} characters, {}",
+        token.len(),
+        if parts.len() == 5 { "sealed" } else { "signed: whoever sees it can read it" }
+    );
+    println!("header {header}");
+    if parts.len() == 3 {
+        let mut claims: Value = part(parts[1]).context("the claims are not JSON")?;
+        mask(&mut claims);
+        println!("claims {claims:#}");
+    }
+    if env::var("RELAY_SECRET").is_err() {
+        println!("RELAY_SECRET is not set, so whether a relay would take it is not known");
+        return Ok(());
+    }
+    match gate(false)?.open(token, SystemTime::now()) {
+        Ok(pass) => println!("a relay with this secret takes it: {pass:?}"),
+        Err(refusal) => bail!("a relay with this secret refuses it: {refusal}"),
+    }
+    Ok(())
+}
+
+fn part(text: &str) -> anyhow::Result<Value> {
+    Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text)?)?)
+}
+
+/// Keys are for the relay's eyes only.
+fn mask(claims: &mut Value) {
+    match claims {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match name.as_str() {
+                    "keys" => *value = json!("***"),
+                    "openAIKey" | "secret" => *value = json!("***"),
+                    _ => mask(value),
+                }
+            }
+        }
+        Value::Array(all) => all.iter_mut().for_each(mask),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_holds_the_token_in_pieces_that_twilio_takes() {
+        let token = "abc.".repeat(300);
+        let document = twiml("wss://relay.example.com/stream/twilio", &token).unwrap();
+        assert!(document.contains("<Parameter name=\"tn\" value=\"3\"/>"), "{document}");
+        let values: String = (0..3)
+            .map(|i| {
+                let rest = document.split_once(&format!("name=\"t{i}\" value=\"")).unwrap().1;
+                rest.split_once('"').unwrap().0.to_owned()
+            })
+            .inspect(|value| assert!(value.len() + 2 < 500))
+            .collect();
+        assert_eq!(values, token);
+    }
+
+    #[test]
+    fn what_a_carrier_would_cut_or_refuse_is_refused_here() {
+        assert!(twiml("wss://relay.example.com/stream?a=1", "t").unwrap_err().to_string().contains("query"));
+        assert!(twiml("https://relay.example.com/stream", "t").is_err());
+        assert!(twiml("wss://relay.example.com/", &"x".repeat(50_000)).is_err());
+        assert_eq!(escape("a&b\"<>"), "a&amp;b&quot;&lt;&gt;");
+    }
+
+    #[test]
+    fn keys_are_masked_wherever_they_stand() {
+        let mut claims = json!({ "openAIKey": "sk-1", "keys": { "openai": "sk-2" }, "report": { "secret": "sk-3" }, "sub": "CA1" });
+        mask(&mut claims);
+        let text = claims.to_string();
+        assert!(!text.contains("sk-") && text.contains("CA1"), "{text}");
+    }
+}
