@@ -60,10 +60,12 @@ pub(super) async fn run(words: Call) -> anyhow::Result<()> {
         Some(path) => wav::read_ulaw(path)?,
         None => speech(Duration::from_millis(1_800), 21),
     };
+    let mut greets = true; // an agent elsewhere may
     let (stage, options, story) = match &words.url {
         Some(url) => (None, elsewhere(&words, url), None),
         None => {
             let agent = words.agent.as_deref().map_or_else(|| Ok(agent::echo()), agent::read)?;
+            greets = agent.pointer("/agent/greeting").is_some();
             let stage = Stage::set(0, None).await?;
             let story = tokio::spawn(follow(stage.news(), words.json));
             let options = stage.phone(&agent);
@@ -73,7 +75,7 @@ pub(super) async fn run(words: Call) -> anyhow::Result<()> {
     let start = Instant::now();
     let phone = Phone::dial(options).await.context("the relay did not take the call")?;
     let answered = start.elapsed();
-    tokio::time::timeout(limit, talk(&phone, &audio, words.interrupt_after)).await.ok();
+    tokio::time::timeout(limit, talk(&phone, &audio, greets, words.interrupt_after)).await.ok();
     phone.hang_up();
     phone.ended(Duration::from_secs(10)).await?;
     let story = match story {
@@ -116,8 +118,10 @@ fn elsewhere(words: &Call, url: &str) -> PhoneOptions {
 
 /// Listens to the greeting if there is one, speaks, and listens to the answer; and again after an
 /// interruption.
-async fn talk(phone: &Phone, audio: &[u8], interrupt_after: Option<u64>) -> anyhow::Result<()> {
-    phone.agent_finished(QUIET, GREETING).await.ok();
+async fn talk(phone: &Phone, audio: &[u8], greets: bool, interrupt_after: Option<u64>) -> anyhow::Result<()> {
+    if greets {
+        phone.agent_finished(QUIET, GREETING).await.ok();
+    }
     phone.say(audio.to_vec());
     phone.said(LONG).await?;
     if let Some(ms) = interrupt_after {
