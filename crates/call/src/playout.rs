@@ -8,7 +8,7 @@
 //! What counts for a cut is not what is playing now but what will have been played when our `clear` arrives.
 //! So the clock of the tape is kept as "a message that we send at this moment finds the tape at this place".
 //! The time a mark needs to come back is known from one that is sent before anything plays: it returns at
-//! once.
+//! once. Should the line have been busy just then, every later mark that comes back sooner puts it right.
 
 use std::{
     collections::VecDeque,
@@ -32,9 +32,12 @@ pub(crate) struct Playout {
     marked: u64,
     /// A message sent at this moment finds the tape at this place, and running.
     clock: Option<(Instant, u64)>,
+    /// The same, as it was when the tape began to run, before marks had put it right.
+    run: Option<(Instant, u64)>,
     /// When the mark that measures the way there and back was sent, and what it said.
     probe: Option<(MarkId, Instant)>,
-    round_trip: Duration,
+    /// The shortest that was seen; nothing before the first mark is back.
+    round_trip: Option<Duration>,
 }
 
 /// The part of one item that was put on the tape.
@@ -77,6 +80,7 @@ impl Playout {
     pub fn push(&mut self, now: Instant, reply: ReplyId, item: ItemId, bytes: u64) -> Option<MarkId> {
         if self.heard(now) >= self.sent {
             self.clock = Some((now, self.sent));
+            self.run = self.clock;
         }
         self.announce(reply, item);
         let start = self.sent;
@@ -106,15 +110,21 @@ impl Playout {
     /// A mark came back. One that we did not send, or sent before the last clear, is ignored.
     pub fn reached(&mut self, now: Instant, mark: MarkId) {
         if let Some((_, sent)) = self.probe.take_if(|(probe, _)| *probe == mark) {
-            self.round_trip = now.saturating_duration_since(sent).min(MAX_ROUND_TRIP);
+            self.round_trip = Some(now.saturating_duration_since(sent).min(MAX_ROUND_TRIP));
             return;
         }
         let Some(at) = self.marks.iter().position(|(sent, _)| *sent == mark) else { return };
         let place = self.marks[at].1;
         self.marks.drain(..=at);
         self.confirmed = self.confirmed.max(place);
-        let seen_from_here = now.checked_sub(self.round_trip).unwrap_or(now);
-        self.clock = Some((seen_from_here, place));
+        // One from before the tape ran dry and began anew says nothing about where it is now.
+        if let Some((at, began)) = self.run.filter(|(_, began)| place > *began) {
+            // It cannot have been played earlier than that, so the way was no longer than the rest.
+            let played = at + ulaw::duration(place - began);
+            self.round_trip = self.round_trip.map(|known| known.min(now.saturating_duration_since(played)));
+            let seen_from_here = now.checked_sub(self.round_trip()).unwrap_or(now);
+            self.clock = Some((seen_from_here, place));
+        }
         self.forget_what_was_heard();
     }
 
@@ -150,8 +160,12 @@ impl Playout {
             .clock
             .map_or(0, |(at, place)| place.saturating_add(ulaw::bytes(now.saturating_duration_since(at))));
         let next_mark = self.marks.front().map_or(self.sent, |(_, place)| *place);
-        let by_marks = next_mark.saturating_add(ulaw::bytes(self.round_trip));
+        let by_marks = next_mark.saturating_add(ulaw::bytes(self.round_trip()));
         by_clock.min(by_marks).max(self.confirmed).min(self.sent)
+    }
+
+    fn round_trip(&self) -> Duration {
+        self.round_trip.unwrap_or_default()
     }
 
     fn mark_end(&mut self) -> MarkId {
@@ -266,6 +280,28 @@ mod tests {
         tape.playout.reached(tape.at(1_480), mark);
         // A clear sent at 1,500 arrives at 1,540, when 500 ms have been played.
         assert_eq!(tape.heard_ms(1_500), [(1, 500)]);
+    }
+
+    #[test]
+    fn a_line_that_was_busy_when_it_was_measured_is_measured_again() {
+        let mut tape = Tape::new();
+        let probe = tape.playout.probe(tape.at(0));
+        tape.playout.reached(tape.at(300), probe); // it takes 40 ms each way when nothing is in the way
+        let mark = tape.push(1_000, 1, 400).unwrap();
+        tape.push(1_000, 1, 400);
+        tape.playout.reached(tape.at(1_480), mark);
+        assert_eq!(tape.heard_ms(1_500), [(1, 500)]);
+    }
+
+    #[test]
+    fn a_mark_from_before_the_tape_ran_dry_does_not_move_the_clock() {
+        let mut tape = Tape::new();
+        let probe = tape.playout.probe(tape.at(0));
+        tape.playout.reached(tape.at(100), probe); // 50 ms each way
+        let mark = tape.push(1_000, 1, 200).unwrap();
+        tape.push(1_240, 1, 400); // it ran dry for 40 ms
+        tape.playout.reached(tape.at(1_300), mark);
+        assert_eq!(tape.heard_ms(1_340), [(1, 300)]);
     }
 
     #[test]

@@ -122,9 +122,9 @@ struct Phone {
     /// On their way to the phone, and back.
     there: Vec<(u64, CarrierCommand)>,
     back: Vec<(u64, MarkId)>,
-    /// Waiting to be played: milliseconds of audio, or a mark.
+    /// Waiting to be played: bytes of audio, or a mark.
     buffer: std::collections::VecDeque<Result<u64, MarkId>>,
-    played: u64,
+    played_bytes: u64,
 }
 
 impl Phone {
@@ -135,7 +135,7 @@ impl Phone {
         scene.input(Input::Admitted);
         scene.leg(LegEvent::Ready);
         let buffer = Default::default();
-        Self { scene, delay, now: 0, there: vec![], back: vec![], buffer, played: 0 }
+        Self { scene, delay, now: 0, there: vec![], back: vec![], buffer, played_bytes: 0 }
     }
 
     /// Speaks these pieces, interrupts, and returns what the call said was heard and what was played; nothing
@@ -168,7 +168,7 @@ impl Phone {
         while self.now < arrives {
             self.tick();
         }
-        Some((heard, self.played))
+        Some((heard, self.played_bytes / 8))
     }
 
     /// One millisecond passes on both ends and on the line.
@@ -177,19 +177,13 @@ impl Phone {
         let now = self.now;
         for (_, command) in self.there.extract_if(.., |(at, _)| *at <= now) {
             match command {
-                CarrierCommand::Play(audio) => {
-                    self.buffer.extend((0..audio.len() / 8).map(|_| Ok(1)));
-                }
+                CarrierCommand::Play(audio) => self.buffer.push_back(Ok(audio.len() as u64)),
                 CarrierCommand::Mark(mark) => self.buffer.push_back(Err(mark)),
                 CarrierCommand::Clear | CarrierCommand::Close(_) => {}
             }
         }
-        self.marks();
-        if self.buffer.pop_front().is_some() {
-            self.played += 1;
-        }
         self.now += 1;
-        self.marks();
+        self.play();
         self.scene.pass(1);
         let now = self.now;
         let arrived: Vec<_> = self.back.extract_if(.., |(at, _)| *at <= now).collect();
@@ -198,9 +192,21 @@ impl Phone {
         }
     }
 
-    fn marks(&mut self) {
-        while let Some(Err(mark)) = self.buffer.front() {
-            self.back.push((self.now + self.delay, *mark));
+    /// A millisecond is eight bytes; a mark returns when what is before it was played.
+    fn play(&mut self) {
+        let mut left = 8;
+        while let Some(next) = self.buffer.front_mut() {
+            match next {
+                Err(mark) => self.back.push((self.now + self.delay, *mark)),
+                Ok(0) => {}
+                Ok(_) if left == 0 => break,
+                Ok(bytes) => {
+                    let some = left.min(*bytes);
+                    (*bytes, left) = (*bytes - some, left - some);
+                    self.played_bytes += some;
+                    continue;
+                }
+            }
             self.buffer.pop_front();
         }
     }
