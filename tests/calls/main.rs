@@ -4,3 +4,4 @@ mod barge_in;
 mod conversation;
 mod echo;
 mod house;
+mod stalls;
