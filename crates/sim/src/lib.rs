@@ -6,7 +6,7 @@
 pub mod dice;
 mod http;
 mod line;
-// pub mod openai;
+pub mod openai;
 pub mod phone;
 pub mod probe;
 mod resample;
