@@ -5,7 +5,7 @@
 
 use crate::{Headers, voice};
 use bytes::Bytes;
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Behaviour {
@@ -138,15 +138,11 @@ pub enum What {
     Error(&'static str, &'static str, &'static str),
 }
 
-/// Made once: a voice takes its time, and a test that makes hundreds of behaviours would stand still.
-static FALLBACK: LazyLock<Reply> =
-    LazyLock::new(|| Reply::say("Thank you. I am only a pretend voice, but I heard you."));
-
 impl Default for Behaviour {
     fn default() -> Self {
         Self {
             replies: Vec::new(),
-            fallback: FALLBACK.clone(),
+            fallback: Reply::say("Thank you. I am only a pretend voice, but I heard you."),
             caller_says: Vec::new(),
             pace: 5.0,
             pieces: Pieces::Between(Duration::from_millis(100), Duration::from_millis(400)),

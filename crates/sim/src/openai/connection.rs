@@ -704,12 +704,16 @@ impl Connection {
     }
 
     fn done(&mut self, at: usize, status: &'static str, reason: Option<&'static str>, details: Value) {
-        let count = self.counts.done + 1;
-        self.reach(|when| *when == When::BeforeDone(count));
-        if self.end.is_some() || self.stalled || at >= self.responses.len() {
+        if at >= self.responses.len() {
             return;
         }
+        // Gone from here on, even if the trouble that comes now keeps its `response.done` from being sent.
         let response = self.responses.remove(at);
+        let count = self.counts.done + 1;
+        self.reach(|when| *when == When::BeforeDone(count));
+        if self.end.is_some() || self.stalled {
+            return;
+        }
         self.counts.done = count;
         let now = Instant::now();
         let usage = self.usage(&response);
@@ -786,6 +790,8 @@ impl Connection {
             .post(Message::Close(Some(CloseFrame { code: code.into(), reason: reason.as_str().into() })));
         self.closing = Some((Instant::now() + CLOSE_LIMIT, LegEnd::ClosedByService { code, reason }));
         self.reading = true;
+        self.planned.clear();
+        self.responses.iter_mut().for_each(|response| response.steps.clear());
     }
 }
 

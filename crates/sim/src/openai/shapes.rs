@@ -5,9 +5,6 @@
 use super::strict::{Field, Refusal, Shape, may, must};
 use serde_json::Value;
 
-/// No limit of its own.
-const ANY: i64 = i64::MAX;
-
 pub(super) const EVENTS: [&str; 10] = [
     "session.update",
     "input_audio_buffer.append",
@@ -60,6 +57,7 @@ pub(super) fn check(event: &Value, modern: bool) -> Result<(), Refusal> {
     Ok(())
 }
 
+const ANY: i64 = i64::MAX;
 const EVENT_ID: Field = may("event_id", &Shape::ShortText(512));
 const TYPE: Field = must("type", &Shape::Text);
 
