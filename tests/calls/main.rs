@@ -3,5 +3,6 @@
 mod barge_in;
 mod conversation;
 mod echo;
+mod faults;
 mod house;
 mod stalls;
