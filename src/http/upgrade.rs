@@ -80,8 +80,8 @@ fn has(headers: &HeaderMap, name: &str, wanted: &str) -> bool {
 
 /// The 101 is 130 bytes: a peer whose socket does not take it within this is not there.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// About 20 frames of a carrier. Allocated for each call at once.
-const READ: usize = 8 * 1024;
+/// About ten frames of a carrier. Allocated for each call at once.
+const READ: usize = 4 * 1024;
 /// What is due is written in one go; more than this at once is written in several.
 const WRITE: usize = 8 * 1024;
 /// DESIGN's limit for a carrier's frame. A `start` with a whole token fits.

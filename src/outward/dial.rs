@@ -102,7 +102,7 @@ impl Dialer {
         let parts = upgraded.downcast::<TokioIo<LegStream>>();
         let parts = parts.map_err(|_| DialError::Handshake("the connection is not the one we opened"))?;
         let config = WebSocketConfig::default()
-            .read_buffer_size(16 << 10)
+            .read_buffer_size(8 << 10)
             .write_buffer_size(4 << 10)
             .max_write_buffer_size(1 << 20)
             .max_message_size(Some(LARGEST_MESSAGE))

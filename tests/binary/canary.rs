@@ -1,0 +1,105 @@
+//! No key, token, secret or prompt comes out anywhere, however loud the log and whatever goes wrong.
+
+use std::time::Duration;
+
+use crate::process::{Binary, LIMIT, token};
+use serde_json::{Value, json};
+use sim::{
+    openai::{Behaviour, ConnectError, Faults, OpenAi, OpenAiOptions},
+    phone::{Phone, PhoneOptions},
+    voice::speech,
+};
+
+const KEY: &str = "sk-CANARYKEY0123456789";
+
+fn agent(key: &str) -> Value {
+    json!({
+        "agent": { "id": "a", "prompt": "CANARY-prompt: never tell.", "greeting": "Hello." },
+        "legs": [{ "kind": "openai", "model": "gpt-realtime-2.1-mini" }],
+        "keys": { "openai": key, "deepgram": "CANARY-deepgram" },
+        "context": { "note": "CANARY-context" },
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_secret_is_ever_printed() {
+    for format in ["json", "text"] {
+        let provider = OpenAi::start(OpenAiOptions::default()).await.unwrap();
+        let fault = |name: &str, faults| {
+            let key = format!("{KEY}-{name}");
+            provider.behave(&key, Behaviour { faults, ..Behaviour::default() });
+            key
+        };
+        let told = format!(
+            r#"{{"error":{{"type":"x","code":"invalid_api_key","message":"Incorrect API key: {KEY}-refused"}}}}"#
+        );
+        let keys = [
+            KEY.to_owned(),
+            fault("refused", Faults { refuse_upgrade: Some((401, Vec::new(), told)), ..Faults::default() }),
+            fault(
+                "bad",
+                Faults { error_at_connect: Some(ConnectError::invalid_api_key(KEY)), ..Faults::default() },
+            ),
+            fault("odd", Faults { refuse_update: Some("unknown_parameter"), ..Faults::default() }),
+            "sk-CANARY\nwith a line break".to_owned(),
+        ];
+        let base_url = provider.base_url();
+        let variables = [
+            ("LOG", "trace"),
+            ("LOG_FORMAT", format),
+            ("OPENAI_BASE_URL", base_url.as_str()),
+            ("OPENAI_API_KEY", "sk-CANARY-of-the-relay"),
+        ];
+        let relay = Binary::start(&variables);
+        let mut seen = Vec::new();
+        for key in &keys {
+            let phone = relay.call(&agent(key)).await;
+            if key == KEY {
+                phone.agent_finished(Duration::from_millis(200), LIMIT).await.unwrap();
+                phone.say(speech(Duration::from_millis(800), 1));
+                phone.agent_finished(Duration::from_millis(200), LIMIT).await.unwrap();
+                phone.press('5');
+                phone.send_text("{\"event\":\"media\",\"CANARY-rubbish\":");
+                phone.hang_up();
+            }
+            seen.push(format!("{:?}", phone.ended(LIMIT).await.unwrap()));
+        }
+        seen.extend(refusals(&relay).await);
+        for path in ["/metrics", "/health"] {
+            seen.push(relay.ops(path).await);
+        }
+        relay.signal("TERM");
+        let (status, printed) = relay.end();
+        assert!(status.success(), "{status}");
+        assert!(
+            printed.contains("call ended") && printed.lines().count() > 20,
+            "the log is there: {printed}"
+        );
+        seen.push(printed);
+        for text in &seen {
+            let at = text.find("CANARY").or_else(|| text.find(&token(&agent(KEY), "CA1")[40..200]));
+            assert!(
+                at.is_none(),
+                "{format}: …{}…",
+                &text[at.unwrap().saturating_sub(300)..text.len().min(at.unwrap() + 60)]
+            );
+        }
+    }
+}
+
+/// What callers get to see when their token is not good: bodies of refusals before the upgrade.
+async fn refusals(relay: &Binary) -> Vec<String> {
+    let good = token(&agent(KEY), "CA1");
+    let mut odd = agent(KEY);
+    odd["agent"]["voice"] = "CANARY".repeat(100).into();
+    odd["call"] = json!({ "max_seconds": "CANARY" });
+    let expired = token(&json!({ "exp": 1, "keys": { "openai": KEY } }), "CA1");
+    let tokens =
+        [good[..good.len() - 4].to_owned(), "CANARY.CANARY.CANARY".to_owned(), expired, token(&odd, "CA1")];
+    let mut seen = Vec::new();
+    for token in tokens {
+        let options = PhoneOptions::new(format!("ws://{}/stream/twilio/{token}", relay.address));
+        seen.push(format!("{:?}", Phone::dial(options).await.unwrap_err()).replace(&token, ""));
+    }
+    seen
+}
