@@ -319,7 +319,7 @@ async fn deltas_join_to_the_scripted_audio_in_pieces_of_any_size() {
         }
         assert!(event["obfuscation"].is_string());
         let piece = common::decode(event["delta"].as_str().unwrap());
-        odd |= piece.len() % 160 != 0;
+        odd |= !piece.len().is_multiple_of(160);
         heard.extend(piece);
     }
     assert!(heard == audio && odd);
