@@ -131,16 +131,20 @@ impl Connection {
             self.close(error.close, format!("{}.{}", error.kind, error.code));
         }
         let alarm = sleep_until(Instant::now());
-        tokio::pin!(alarm);
+        let stopped = stop.cancelled_owned();
+        tokio::pin!(alarm, stopped);
         loop {
             self.run_due(Instant::now());
             if self.end.is_some() {
                 break;
             }
-            alarm.as_mut().reset(self.wake());
+            let wake = self.wake();
+            if alarm.deadline() != wake {
+                alarm.as_mut().reset(wake);
+            }
             tokio::select! {
                 biased;
-                () = stop.cancelled() => self.end = Some(LegEnd::Cut),
+                () = &mut stopped => self.end = Some(LegEnd::Cut),
                 Some(order) = orders.recv() => match order {
                     Order::Do(what) => self.trouble(what),
                     Order::Reply(reply) => self.replies.push_back(reply),

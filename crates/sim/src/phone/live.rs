@@ -113,7 +113,10 @@ impl Live {
         let alarm = sleep_until(self.began);
         tokio::pin!(alarm);
         while self.end.is_none() {
-            alarm.as_mut().reset(self.wake());
+            let wake = self.wake();
+            if alarm.deadline() != wake {
+                alarm.as_mut().reset(wake);
+            }
             tokio::select! {
                 biased;
                 order = inbox.recv(), if self.closing.is_none() => match order {
