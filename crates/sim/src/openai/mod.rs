@@ -10,9 +10,11 @@ mod conversation;
 mod ear;
 mod ledger;
 mod reply;
+mod respond;
 mod session;
 mod shapes;
 mod strict;
+mod turns;
 mod upgrade;
 
 pub use behaviour::{Behaviour, ConnectError, Ending, Faults, Part, Pieces, Reply, What, When};

@@ -11,6 +11,7 @@ use std::time::Duration;
 pub(super) struct Session {
     value: Value,
     model: String,
+    is_ulaw: bool,
     /// The voice may not change any more.
     pub has_spoken: bool,
 }
@@ -42,7 +43,7 @@ impl Session {
             },
             "include": null,
         });
-        Self { value, model: model.to_owned(), has_spoken: false }
+        Self { value, model: model.to_owned(), is_ulaw: false, has_spoken: false }
     }
 
     pub fn value(&self) -> &Value {
@@ -64,11 +65,15 @@ impl Session {
             return Err(Refusal::new("cannot_update_voice", message, Some("session.audio.output.voice")));
         }
         merge(&mut self.value, change, "");
+        self.is_ulaw = ["input", "output"]
+            .iter()
+            .all(|side| self.value["audio"][side]["format"]["type"] == "audio/pcmu");
         Ok(())
     }
 
+    /// Both ways; asked for every frame.
     pub fn is_ulaw(&self) -> bool {
-        ["input", "output"].iter().all(|side| self.value["audio"][side]["format"]["type"] == "audio/pcmu")
+        self.is_ulaw
     }
 
     pub fn transcribes(&self) -> bool {

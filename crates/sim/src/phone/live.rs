@@ -113,7 +113,10 @@ impl Live {
         let alarm = sleep_until(self.began);
         tokio::pin!(alarm);
         while self.end.is_none() {
-            alarm.as_mut().reset(self.wake());
+            let wake = self.wake();
+            if alarm.deadline() != wake {
+                alarm.as_mut().reset(wake);
+            }
             tokio::select! {
                 biased;
                 order = inbox.recv(), if self.closing.is_none() => match order {
@@ -164,8 +167,7 @@ impl Live {
     fn speak(&mut self, now: Instant) {
         if self.options.opening != Opening::Full {
             // The tick still counts, so that waiting tests look again.
-            self.state.send_modify(|_| {});
-            return;
+            return self.state.send_modify(|_| {});
         }
         let in_gap = self.gap_until.is_some_and(|until| now < until);
         let mut frame = messages::SILENT_FRAME;
@@ -191,7 +193,9 @@ impl Live {
         let (began, ended) = (said > 0 && !self.speaking, said == 0 && self.speaking);
         self.speaking = if in_gap { self.speaking } else { said > 0 };
         let to_say = self.left_to_say();
+        let (played, queued) = self.position();
         self.state.send_modify(|state| {
+            (state.played, state.queued) = (played, queued);
             state.frames_withheld += u64::from(withheld || lost);
             state.frames_congested += u64::from(congested);
             state.frames_sent += u64::from(!withheld && !lost && !congested);
@@ -241,18 +245,22 @@ impl Live {
             return;
         }
         self.return_marks(&marks);
-        let played = ulaw::length_of(self.playback.played());
+        let (played, queued) = self.position();
         self.state.send_modify(|state| {
-            state.played = played;
+            (state.played, state.queued) = (played, queued);
             state.marks_returned += marks.len() as u64;
             marks.into_iter().for_each(|name| state.note(now, PhoneEvent::MarkReturned { name }));
             if let Some((bytes, at)) = ended {
                 state.playing = false;
-                state.queued = Duration::ZERO;
                 state.quiet_since = Some(at);
                 state.note(at, PhoneEvent::PlaybackRanDry { played: ulaw::length_of(bytes) });
             }
         });
+    }
+
+    /// Played and still queued.
+    fn position(&self) -> (Duration, Duration) {
+        (ulaw::length_of(self.playback.played()), ulaw::length_of(self.playback.queued()))
     }
 
     fn return_marks(&mut self, names: &[String]) {
@@ -324,8 +332,7 @@ impl Live {
         if lost > 0 {
             self.violation(now, format!("31931 more than 10 minutes queued, {lost} bytes discarded"));
         }
-        let (played, queued) =
-            (ulaw::length_of(self.playback.played()), ulaw::length_of(self.playback.queued()));
+        let (played, queued) = self.position();
         self.state.send_modify(|state| {
             state.media_messages += 1;
             state.media_bytes += bytes as u64;
