@@ -94,6 +94,9 @@ impl Observer {
         self.agent = config.agent.id.clone().unwrap_or_default();
         self.issuer = issuer.to_owned();
         info!(iss = self.issuer, agent = self.agent, leg = self.leg, "call started");
+        if config.legs.len() > 1 {
+            warn!(legs = config.legs.len(), "this version has no failover yet: only the first leg is used");
+        }
     }
 
     pub fn note(&mut self, note: Note) {

@@ -2,6 +2,7 @@
 
 mod barge_in;
 mod conversation;
+mod doors;
 mod echo;
 mod faults;
 mod house;
