@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct Pulse {
     last_sign: Instant,
-    asked: bool,
+    /// A question is out since then.
+    asked: Option<Instant>,
     answers: bool,
 }
 
@@ -25,13 +26,13 @@ pub(crate) enum Beat {
 impl Pulse {
     /// The leg is ready. The first question goes out with it, to learn whether it answers.
     pub fn new(now: Instant) -> Self {
-        Self { last_sign: now, asked: true, answers: false }
+        Self { last_sign: now, asked: Some(now), answers: false }
     }
 
     /// Something came from the leg.
     pub fn sign(&mut self, now: Instant) {
         self.last_sign = now;
-        self.asked = false;
+        self.asked = None;
     }
 
     /// What came was the answer to a question.
@@ -40,14 +41,16 @@ impl Pulse {
     }
 
     pub fn check(&mut self, now: Instant) -> Beat {
-        let quiet = now.saturating_duration_since(self.last_sign);
-        if quiet >= DEAD_AFTER && self.answers {
-            Beat::Dead
-        } else if quiet >= ASK_AFTER && !self.asked {
-            self.asked = true;
-            Beat::Ask(self.last_sign + DEAD_AFTER)
-        } else {
-            Beat::Fine(self.last_sign.max(now) + ASK_AFTER.min(DEAD_AFTER - ASK_AFTER))
+        match self.asked {
+            // We may come late ourselves: what counts is how long the leg had for its answer.
+            Some(asked) if now >= asked + ANSWER_WITHIN && self.answers => Beat::Dead,
+            Some(asked) if now < asked + ANSWER_WITHIN => Beat::Fine(asked + ANSWER_WITHIN),
+            Some(_) => Beat::Fine(now + ASK_AFTER),
+            None if now >= self.last_sign + ASK_AFTER => {
+                self.asked = Some(now);
+                Beat::Ask(now + ANSWER_WITHIN)
+            }
+            None => Beat::Fine(self.last_sign + ASK_AFTER),
         }
     }
 }
@@ -55,8 +58,8 @@ impl Pulse {
 /// Quiet for so long is worth a question: a ping costs nothing against fifty frames a second.
 pub(crate) const ASK_AFTER: Duration = Duration::from_secs(2);
 
-/// The caller has waited long enough. A lost packet on a bad route is repeated within a second or two.
-const DEAD_AFTER: Duration = Duration::from_secs(5);
+/// A lost packet on a bad route is repeated within a second or two; five seconds of silence are enough.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {
@@ -77,9 +80,9 @@ mod tests {
         let mut pulse = Pulse::new(now);
         pulse.sign(now);
         pulse.answers();
-        assert_eq!(pulse.check(now + s(1)), Beat::Fine(now + s(3)));
-        assert_eq!(pulse.check(now + s(3)), Beat::Ask(now + s(5)));
-        assert!(matches!(pulse.check(now + s(4)), Beat::Fine(_)));
+        assert_eq!(pulse.check(now + s(1)), Beat::Fine(now + s(2)));
+        assert_eq!(pulse.check(now + s(2)), Beat::Ask(now + s(5)));
+        assert_eq!(pulse.check(now + s(4)), Beat::Fine(now + s(5)));
         assert_eq!(pulse.check(now + s(5)), Beat::Dead);
     }
 
@@ -94,6 +97,15 @@ mod tests {
         assert!(matches!(pulse.check(now + s(5)), Beat::Fine(_)));
         assert!(matches!(pulse.check(now + s(6)), Beat::Ask(_)));
         assert_eq!(pulse.check(now + s(9)), Beat::Dead);
+    }
+
+    #[test]
+    fn a_machine_that_stood_still_asks_before_it_judges() {
+        let now = start();
+        let mut pulse = Pulse::new(now);
+        pulse.sign(now);
+        pulse.answers();
+        assert_eq!(pulse.check(now + s(60)), Beat::Ask(now + s(63)));
     }
 
     #[test]

@@ -29,6 +29,13 @@ pub enum Timer {
     Closing,
 }
 
+impl Timer {
+    /// Whether the leg is given up when the time is over.
+    pub(crate) fn judges_the_leg(self) -> bool {
+        matches!(self, Self::LegReady | Self::LegQuiet | Self::ReplyDue)
+    }
+}
+
 const TIMERS: [Timer; 10] = [
     Timer::Start,
     Timer::LegReady,
@@ -70,11 +77,11 @@ impl Timers {
         set.min_by_key(|(at, _)| *at)
     }
 
-    /// Takes the one that was due first, if it is due.
-    pub fn pop_expired(&mut self, now: Instant) -> Option<Timer> {
-        let (_, timer) = self.next().filter(|(at, _)| *at <= now)?;
-        self.clear(timer);
-        Some(timer)
+    /// Takes the one that was due first, if it is due, and when it was.
+    pub fn pop_expired(&mut self, now: Instant) -> Option<(Instant, Timer)> {
+        let due = self.next().filter(|(at, _)| *at <= now)?;
+        self.clear(due.1);
+        Some(due)
     }
 }
 
@@ -95,8 +102,8 @@ mod tests {
         timers.set(Timer::Start, at(20));
         assert_eq!(timers.next(), Some((at(20), Timer::Start)));
         assert_eq!(timers.pop_expired(at(19)), None);
-        assert_eq!(timers.pop_expired(at(40)), Some(Timer::Start));
-        assert_eq!(timers.pop_expired(at(40)), Some(Timer::MaxDuration));
+        assert_eq!(timers.pop_expired(at(40)), Some((at(20), Timer::Start)));
+        assert_eq!(timers.pop_expired(at(40)), Some((at(30), Timer::MaxDuration)));
         assert_eq!(timers.pop_expired(at(40)), None);
     }
 

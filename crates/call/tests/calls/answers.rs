@@ -40,6 +40,20 @@ fn an_answer_that_begins_and_then_stalls_ends_the_call() {
 }
 
 #[test]
+fn a_machine_that_was_paused_listens_before_it_judges() {
+    let mut scene = Scene::live(Config::default());
+    scene.leg(LegEvent::Alive);
+    caller_speaks(&mut scene, 1);
+    scene.now += std::time::Duration::from_secs(20);
+    scene.carrier(frame(0));
+    assert!(!scene.call.is_over(), "what the leg said meanwhile is still in its socket");
+    scene.reply(1, 2);
+    scene.speech(1, 2, 100);
+    scene.pass(1_000);
+    assert!(!scene.call.is_over());
+}
+
+#[test]
 fn the_callers_next_words_make_an_old_debt_void() {
     let mut scene = Scene::live(Config::default());
     caller_speaks(&mut scene, 1);
