@@ -55,15 +55,18 @@ async fn the_agent_stops_at_once_and_its_history_ends_where_the_caller_stopped_l
 }
 
 /// By how many milliseconds the cut of one call was off. A call in which the machine stood still is placed
-/// again: what must never happen was looked at, but its times mean nothing.
+/// again: what must never happen was looked at, but its times mean nothing. On a machine that is never at rest
+/// the time it stood still is taken off.
 async fn measured(house: &House, provider: &OpenAi, number: u64) -> i64 {
-    for again in 0..10 {
+    let mut again = 0;
+    loop {
         let (error, start, end) = interrupted(house, provider, number + again * CALLS).await;
-        if !stalls::any_between(start, end) {
-            return error;
+        let stood_still = stalls::between(start, end).as_millis() as i64;
+        if stood_still == 0 || again == 4 {
+            return error.signum() * (error.abs() - stood_still).max(0);
         }
+        again += 1;
     }
-    panic!("this machine stands still all the time");
 }
 
 /// One call. Returns by how many milliseconds the cut was off, and when it was measured.

@@ -20,9 +20,11 @@ pub fn watch_out() {
     LazyLock::force(&STALLS);
 }
 
-/// Whether the machine stood still between two moments, or just before.
-pub fn any_between(start: Instant, end: Instant) -> bool {
-    STALLS.lock().unwrap().iter().any(|(began, ended)| *began < end && *ended + AFTER > start)
+/// How long the machine stood still, all in all, between two moments or just before.
+pub fn between(start: Instant, end: Instant) -> Duration {
+    let stalls = STALLS.lock().unwrap();
+    let near = stalls.iter().filter(|(began, ended)| *began < end && *ended + AFTER > start);
+    near.map(|(began, ended)| *ended - *began).sum()
 }
 
 fn watch() {
