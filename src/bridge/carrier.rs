@@ -41,7 +41,8 @@ impl Carrier {
             let event = match ready!(self.socket.poll_next_unpin(cx)) {
                 Some(Ok(Message::Text(text))) => self.line.read(&Bytes::from(text)),
                 Some(Ok(Message::Binary(_))) => Some(CarrierEvent::Malformed),
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => Some(CarrierEvent::Alive),
+                Some(Ok(Message::Frame(_))) => None,
                 Some(Ok(Message::Close(_))) | None => self.over(Gone::Closed),
                 Some(Err(error)) => self.over(how(&error)),
             };
@@ -60,28 +61,33 @@ impl Carrier {
     /// Puts a command into the outbox. `Err` when there is no room: the carrier has stopped reading.
     pub fn obey(&mut self, command: &CarrierCommand) -> Result<(), Gone> {
         let full = |_| Gone::Stuck;
-        if let CarrierCommand::Close(closing) = command {
-            let frame = CloseFrame { code: CloseCode::from(closing.code()), reason: closing.reason().into() };
-            return self.outbox.push_control(Message::Close(Some(frame))).map_err(full);
-        }
-        if !self.line.write(command, &mut self.text) {
-            return Ok(());
-        }
-        let Ok(text) = Utf8Bytes::try_from(self.text.split().freeze()) else { return Ok(()) };
         match command {
             CarrierCommand::Play(audio) => {
-                self.outbox.push_audio(Message::Text(text), audio.duration()).map_err(full)
+                let time = audio.duration();
+                self.text(command).map_or(Ok(()), |text| self.outbox.push_audio(text, time))
             }
             // A mark has its place among the audio.
             CarrierCommand::Mark(_) => {
-                self.outbox.push_audio(Message::Text(text), Default::default()).map_err(full)
+                self.text(command).map_or(Ok(()), |text| self.outbox.push_audio(text, Default::default()))
             }
             CarrierCommand::Clear => {
                 self.outbox.clear_audio();
-                self.outbox.push_control(Message::Text(text)).map_err(full)
+                self.text(command).map_or(Ok(()), |text| self.outbox.push_control(text))
             }
-            CarrierCommand::Close(_) => Ok(()),
+            CarrierCommand::Ping => self.outbox.push_control(Message::Ping(Bytes::new())),
+            CarrierCommand::Close(closing) => {
+                let (code, reason) = (CloseCode::from(closing.code()), closing.reason().into());
+                self.outbox.push_control(Message::Close(Some(CloseFrame { code, reason })))
+            }
         }
+        .map_err(full)
+    }
+
+    /// In the carrier's own words, once its stream has begun.
+    fn text(&mut self, command: &CarrierCommand) -> Option<Message> {
+        let written = self.line.write(command, &mut self.text);
+        let text = Utf8Bytes::try_from(self.text.split().freeze()).ok()?;
+        written.then_some(Message::Text(text))
     }
 
     /// Writes what the socket takes now. `Ready` when everything is out.

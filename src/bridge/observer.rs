@@ -129,9 +129,10 @@ impl Observer {
         self.exchange.metrics.call_ended(self.leg, summary, late_for_leg, high_water);
         let seconds = (lasted.as_secs_f64() * 10.0).round() / 10.0;
         macro_rules! line {
-            ($level:ident) => {
+            ($level:ident $(, $more:ident = $value:expr)*) => {
                 tracing::$level!(
                     reason = reason.name(),
+                    $($more = $value,)*
                     iss = self.issuer,
                     agent = self.agent,
                     leg = self.leg,
@@ -153,7 +154,7 @@ impl Observer {
         match reason {
             EndReason::LegFailed(failure) => {
                 self.exchange.metrics.leg_failed(failure.provider, failure.kind);
-                line!(warn);
+                line!(warn, provider = failure.provider, kind = failure.kind.name());
             }
             EndReason::CarrierLost | EndReason::NeverStarted | EndReason::Internal => line!(warn),
             EndReason::CallerHungUp | EndReason::MaxDuration | EndReason::Drained | EndReason::Refused(_) => {

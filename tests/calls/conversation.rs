@@ -11,7 +11,7 @@ use sim::{
 
 use crate::house::{House, LIMIT};
 
-fn openai(key: &str) -> Value {
+fn greeting_agent(key: &str) -> Value {
     json!({
         "agent": { "prompt": "You answer the phone for a bakery.", "greeting": "Hello, this is the bakery." },
         "legs": [{ "kind": "openai", "model": "gpt-realtime-2.1-mini" }],
@@ -28,7 +28,7 @@ async fn the_agent_greets_listens_and_answers() {
             .replies([Reply::say("Hello, this is the bakery."), Reply::say("We open at eight.")]),
     );
     let house = House::with(&[("OPENAI_BASE_URL", &provider.base_url())]).await;
-    let phone = house.call(openai("sk-1")).await;
+    let phone = house.call(greeting_agent("sk-1")).await;
     phone.agent_finished(Duration::from_millis(300), LIMIT).await.unwrap();
     phone.say(speech(Duration::from_millis(1_200), 5));
     phone.said(LIMIT).await.unwrap();

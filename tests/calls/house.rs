@@ -2,10 +2,17 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use patchcord::{gate::mint::Minter, relay::Relay, settings::Settings};
+use call::Summary;
+use patchcord::{
+    bridge::{News, What},
+    gate::mint::Minter,
+    relay::Relay,
+    settings::Settings,
+};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sim::phone::{Phone, PhoneOptions};
+use tokio::{sync::broadcast, time::timeout};
 
 pub const SECRET: &str = "canary-secret-0123456789abcdef0123456789abcdef";
 
@@ -14,7 +21,6 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 
 pub struct House {
     pub relay: Relay,
-    minter: Minter,
 }
 
 impl House {
@@ -31,31 +37,104 @@ impl House {
                 Settings::read(usual.iter().chain(&[("LOG", "debug"), ("LOG_FORMAT", "text")]).copied());
             patchcord::log::start(&shown.unwrap());
         }
-        let relay = Relay::start(&settings, Instant::now()).await.unwrap();
-        Self { relay, minter: Minter::new(&SecretString::from(SECRET)) }
+        Self { relay: Relay::start(&settings, Instant::now()).await.unwrap() }
     }
 
     /// A phone that carries a token for `claims` in its parameters, bound to its call.
     pub fn phone(&self, claims: Value) -> PhoneOptions {
-        let options = PhoneOptions::new(format!("ws://{}/stream/twilio", self.relay.address));
-        let token = self.token(&options.ids.call_sid.clone(), claims);
+        let options = self.bare_phone("");
+        let token = token(&options.ids.call_sid, &claims);
         options.token(&token)
     }
 
-    pub fn token(&self, call: &str, claims: Value) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let mut all = json!({
-            "iss": "https://app.example.com", "aud": "patchcord", "sub": call, "iat": now, "exp": now + 60, "v": 1,
-        });
-        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-        self.minter.sign(&all)
+    /// A phone without a token; `path` comes after the usual address.
+    pub fn bare_phone(&self, path: &str) -> PhoneOptions {
+        PhoneOptions::new(format!("ws://{}/stream/twilio{path}", self.relay.address))
     }
 
     pub async fn call(&self, claims: Value) -> Phone {
         Phone::dial(self.phone(claims)).await.unwrap()
     }
+
+    /// One number of the relay's, `0` when it has not been counted yet.
+    pub fn number(&self, name: &str) -> u64 {
+        let page = self.relay.exchange.metrics.page();
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |number| number.parse().unwrap())
+    }
+
+    /// Waits until no call holds a slot any more: a call's goodbye comes after its last news.
+    pub async fn idle(&self) {
+        let calls = self.relay.exchange.lifecycle.calls.clone();
+        let idle = async {
+            while !calls.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(LIMIT, idle).await.expect("every call ends");
+    }
+
+    /// Hears everything that calls have to tell from now on.
+    pub fn listen(&self) -> Ear {
+        Ear(self.relay.exchange.watch())
+    }
 }
 
+/// The news of a house, one after another.
+pub struct Ear(broadcast::Receiver<News>);
+
+impl Ear {
+    /// Waits for the first news that `ask` has an answer to; what comes before is skipped.
+    pub async fn when<T>(&mut self, mut ask: impl FnMut(&What) -> Option<T>) -> T {
+        let heard = async {
+            loop {
+                let news = self.0.recv().await.expect("a test keeps up with the news");
+                if let Some(answer) = ask(&news.what) {
+                    return answer;
+                }
+            }
+        };
+        timeout(LIMIT, heard).await.expect("the news that the test waits for")
+    }
+
+    /// The summary of the next call that ends.
+    pub async fn ended(&mut self) -> Summary {
+        let ended = |what: &What| match what {
+            What::Ended(summary) => Some((**summary).clone()),
+            What::Started | What::Note(_) => None,
+        };
+        self.when(ended).await
+    }
+}
+
+/// The line test, with a short pause.
 pub fn echo() -> Value {
     json!({ "agent": {}, "legs": [{ "kind": "echo", "pause_ms": 300 }] })
+}
+
+/// An agent of the pretend OpenAI; each test finds its own connection by the key.
+pub fn openai(key: &str) -> Value {
+    json!({
+        "agent": { "prompt": "You answer the phone for a bakery." },
+        "legs": [{ "kind": "openai", "model": "gpt-realtime-2.1-mini" }],
+        "keys": { "openai": key },
+    })
+}
+
+/// All that a token has: `claims`, and what every token needs besides.
+pub fn whole(call: &str, claims: &Value) -> Value {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let mut all = json!({
+        "iss": "https://app.example.com", "aud": "patchcord", "sub": call, "iat": now, "exp": now + 60, "v": 1,
+    });
+    all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+    all
+}
+
+pub fn minter() -> Minter {
+    Minter::new(&SecretString::from(SECRET))
+}
+
+pub fn token(call: &str, claims: &Value) -> String {
+    minter().sign(&whole(call, claims))
 }

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    Call, CarrierCommand, Command, Config, LegCommand, Note, Started, Timer, Turns,
-    call::Phase,
-    floor::Opening,
-    pulse::{ASK_AFTER, Pulse},
+    Call, CarrierCommand, Command, Config, LegCommand, Note, Started, Timer, Turns, call::Phase,
+    floor::Opening, pulse::Pulse,
 };
 
 impl Call {
@@ -45,6 +43,9 @@ impl Call {
         if self.config.warning.is_some() && self.config.max > WARNING {
             self.timers.set(Timer::Warning, self.now + self.config.max - WARNING);
         }
+        self.carrier_pulse = Pulse::of_carrier(self.now);
+        self.timers.set(Timer::CarrierQuiet, self.carrier_pulse.next_look());
+        self.carrier(CarrierCommand::Ping);
         let probe = self.playout.probe(self.now);
         self.push(Command::Carrier(CarrierCommand::Mark(probe)));
         self.go_live();
@@ -57,8 +58,8 @@ impl Call {
         }
         self.timers.clear(Timer::LegReady);
         self.note(Note::LegReady { after: self.now - self.dialled });
-        self.pulse = Pulse::new(self.now);
-        self.timers.set(Timer::LegQuiet, self.now + ASK_AFTER);
+        self.leg_pulse = Pulse::of_leg(self.now);
+        self.timers.set(Timer::LegQuiet, self.leg_pulse.next_look());
         self.leg(LegCommand::Ping);
         self.go_live();
     }

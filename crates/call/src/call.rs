@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    Audio, CarrierCommand, CarrierEvent, Config, EndReason, FailureKind, LegCommand, LegEvent, Note,
+    Audio, CarrierCommand, CarrierEvent, Closing, Config, EndReason, FailureKind, LegCommand, LegEvent, Note,
     RefusalCode, Say, Started, Summary, Tally, Timer, Turns, Usage,
     allowance::Allowance,
     floor::{Answer, Ask, Floor, Opening},
@@ -72,7 +72,8 @@ pub struct Call {
     pub(crate) hold: Hold,
     pub(crate) floor: Floor,
     pub(crate) playout: Playout,
-    pub(crate) pulse: Pulse,
+    pub(crate) leg_pulse: Pulse,
+    pub(crate) carrier_pulse: Pulse,
     pub(crate) transcript: Transcript,
     pub(crate) tally: Tally,
     pub(crate) usage: Usage,
@@ -117,7 +118,8 @@ impl Call {
             hold: Hold::default(),
             floor: Floor::default(),
             playout: Playout::default(),
-            pulse: Pulse::new(now),
+            leg_pulse: Pulse::of_leg(now),
+            carrier_pulse: Pulse::of_carrier(now),
             transcript: Transcript::default(),
             tally: Tally::default(),
             usage: Usage::default(),
@@ -130,8 +132,8 @@ impl Call {
     pub fn handle(&mut self, now: Instant, input: Input) {
         self.now = self.now.max(now); // a late event must not turn the clock back
         while let Some((due, timer)) = self.timers.pop_expired(self.now) {
-            if timer.judges_the_leg() && self.now - due > LATE {
-                // This machine stood still. What the leg has said meanwhile is still to be read.
+            if timer.judges_a_peer() && self.now - due > LATE {
+                // This machine stood still. What was said to it meanwhile is still to be read.
                 self.timers.set(timer, self.now + LATE);
             } else {
                 self.on_timer(timer); // deadlines first: a busy socket cannot starve them
@@ -169,7 +171,8 @@ impl Call {
         match timer {
             Timer::Start => self.end(EndReason::NeverStarted),
             Timer::LegReady => self.leg_failed(FailureKind::NotReady, ""),
-            Timer::LegQuiet => self.check_pulse(),
+            Timer::LegQuiet => self.check_leg(),
+            Timer::CarrierQuiet => self.check_carrier(),
             Timer::ReplyDue => self.on_reply_due(),
             Timer::RetryReply => self.on_retry_reply(),
             Timer::TalkedOver => self.barge_in(),
@@ -208,14 +211,25 @@ impl Call {
         self.timers.set(Timer::ReplyDue, self.now + patience);
     }
 
-    fn check_pulse(&mut self) {
-        match self.pulse.check(self.now) {
+    fn check_leg(&mut self) {
+        match self.leg_pulse.check(self.now) {
             Beat::Fine(again) => self.timers.set(Timer::LegQuiet, again),
             Beat::Ask(again) => {
                 self.timers.set(Timer::LegQuiet, again);
                 self.leg(LegCommand::Ping);
             }
             Beat::Dead => self.leg_failed(FailureKind::Stalled, ""),
+        }
+    }
+
+    fn check_carrier(&mut self) {
+        match self.carrier_pulse.check(self.now) {
+            Beat::Fine(again) => self.timers.set(Timer::CarrierQuiet, again),
+            Beat::Ask(again) => {
+                self.timers.set(Timer::CarrierQuiet, again);
+                self.carrier(CarrierCommand::Ping);
+            }
+            Beat::Dead => self.end_with(EndReason::CarrierLost, Closing::Done),
         }
     }
 

@@ -20,6 +20,8 @@ pub enum CarrierEvent {
     Key(char),
     /// The carrier ended the stream: somebody hung up, or the call goes on elsewhere.
     Stopped,
+    /// It answered our question whether it is there, or asked the same of us.
+    Alive,
     /// A message that makes no sense, or comes where it does not belong. Counted, and too many end the call.
     Malformed,
     /// The socket is closed or broken.
@@ -67,6 +69,8 @@ pub enum CarrierCommand {
     Play(Audio),
     /// Comes back as [`CarrierEvent::Mark`] when what was sent before it has been played.
     Mark(MarkId),
+    /// Ask whether it is there. Comes back as [`CarrierEvent::Alive`].
+    Ping,
     /// Throws away what has not been played; also what still waits in our own queue.
     Clear,
     /// The last word to this socket.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 impl Call {
     pub(crate) fn on_leg(&mut self, event: LegEvent) {
-        self.pulse.sign(self.now);
+        self.leg_pulse.sign(self.now);
         match event {
             LegEvent::Ready => self.on_leg_ready(),
             LegEvent::Speech { reply, item, audio } => self.on_speech(reply, item, audio),
@@ -37,7 +37,7 @@ impl Call {
                 self.on_reply_done(reply, outcome);
             }
             LegEvent::Used(usage) => self.usage += usage,
-            LegEvent::Alive => self.pulse.answers(),
+            LegEvent::Alive => self.leg_pulse.answers(),
             LegEvent::Odd(oddity) => {
                 self.tally.oddities += 1;
                 self.note(Note::Odd(oddity));

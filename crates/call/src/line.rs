@@ -10,6 +10,7 @@ impl Call {
         if self.allowance.message(self.now) == Verdict::Flood {
             return self.end_with(EndReason::CarrierLost, Closing::Malformed);
         }
+        self.carrier_pulse.sign(self.now);
         match event {
             CarrierEvent::Audio { at, audio } => self.on_audio(at, audio),
             CarrierEvent::Mark(mark) => {
@@ -25,6 +26,7 @@ impl Call {
             CarrierEvent::Stopped | CarrierEvent::Gone(Gone::Closed) => self.end(EndReason::CallerHungUp),
             CarrierEvent::Gone(Gone::Broken | Gone::Stuck) => self.end(EndReason::CarrierLost),
             CarrierEvent::Gone(Gone::TooLarge) => self.end_with(EndReason::CarrierLost, Closing::TooLarge),
+            CarrierEvent::Alive => self.carrier_pulse.answers(),
             CarrierEvent::Malformed => self.malformed(),
         }
     }

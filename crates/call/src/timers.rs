@@ -13,6 +13,8 @@ pub enum Timer {
     LegReady,
     /// A sign of life from the leg is due.
     LegQuiet,
+    /// A sign of life from the carrier is due.
+    CarrierQuiet,
     /// The answer that was promised is due.
     ReplyDue,
     /// Ask again for the answer that failed.
@@ -30,16 +32,17 @@ pub enum Timer {
 }
 
 impl Timer {
-    /// Whether the leg is given up when the time is over.
-    pub(crate) fn judges_the_leg(self) -> bool {
-        matches!(self, Self::LegReady | Self::LegQuiet | Self::ReplyDue)
+    /// Whether somebody out there may be given up when the time is over.
+    pub(crate) fn judges_a_peer(self) -> bool {
+        matches!(self, Self::LegReady | Self::LegQuiet | Self::CarrierQuiet | Self::ReplyDue)
     }
 }
 
-const TIMERS: [Timer; 10] = [
+const TIMERS: [Timer; 11] = [
     Timer::Start,
     Timer::LegReady,
     Timer::LegQuiet,
+    Timer::CarrierQuiet,
     Timer::ReplyDue,
     Timer::RetryReply,
     Timer::TalkedOver,

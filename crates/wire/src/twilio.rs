@@ -59,7 +59,7 @@ impl Line {
                 write!(out, r#"{}{number}"}}}}"#, stream.mark).expect("a buffer in memory grows");
             }
             CarrierCommand::Clear => out.put_slice(stream.clear.as_bytes()),
-            CarrierCommand::Close(_) => return false,
+            CarrierCommand::Ping | CarrierCommand::Close(_) => return false, // frames of the socket itself
         }
         true
     }

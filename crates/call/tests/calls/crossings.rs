@@ -179,7 +179,7 @@ impl Phone {
             match command {
                 CarrierCommand::Play(audio) => self.buffer.push_back(Ok(audio.len() as u64)),
                 CarrierCommand::Mark(mark) => self.buffer.push_back(Err(mark)),
-                CarrierCommand::Clear | CarrierCommand::Close(_) => {}
+                CarrierCommand::Clear | CarrierCommand::Ping | CarrierCommand::Close(_) => {}
             }
         }
         self.now += 1;

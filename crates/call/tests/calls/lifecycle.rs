@@ -267,3 +267,64 @@ fn a_clock_that_goes_backwards_changes_nothing() {
     scene.carrier(frame(20));
     assert!(!scene.call.is_over());
 }
+
+/// The leg lives all the time; the caller's side is what is looked at.
+fn pass_with_a_living_leg(scene: &mut Scene, seconds: u64) {
+    for _ in 0..seconds {
+        scene.pass(1_000);
+        scene.leg(LegEvent::Alive);
+    }
+}
+
+#[test]
+fn a_carrier_that_froze_is_asked_and_then_given_up() {
+    let mut scene = Scene::live(Config::default());
+    assert_eq!(scene.questions(), 1, "to learn whether it answers");
+    scene.carrier(CarrierEvent::Alive);
+    scene.carrier(frame(0));
+    pass_with_a_living_leg(&mut scene, 14);
+    assert_eq!(scene.questions(), 1);
+    assert!(!scene.call.is_over());
+    pass_with_a_living_leg(&mut scene, 1);
+    assert_eq!(scene.ended().unwrap().reason, EndReason::CarrierLost);
+}
+
+#[test]
+fn a_quiet_carrier_that_answers_is_there() {
+    let mut scene = Scene::live(Config::default());
+    for _ in 0..60 {
+        if scene.questions() > 0 {
+            scene.carrier(CarrierEvent::Alive);
+        }
+        pass_with_a_living_leg(&mut scene, 2);
+    }
+    assert!(!scene.call.is_over());
+}
+
+#[test]
+fn a_carrier_that_never_answers_pings_is_not_judged_while_audio_comes() {
+    let mut scene = Scene::live(Config::default());
+    for second in 0..300 {
+        scene.carrier(frame(second * 1_000));
+        pass_with_a_living_leg(&mut scene, 1);
+    }
+    assert_eq!(scene.questions(), 1, "while it speaks it is not asked");
+    pass_with_a_living_leg(&mut scene, 118);
+    assert!(!scene.call.is_over(), "a muted caller may listen for long");
+    pass_with_a_living_leg(&mut scene, 3);
+    assert_eq!(scene.ended().unwrap().reason, EndReason::CarrierLost);
+}
+
+#[test]
+fn a_machine_that_stood_still_does_not_give_up_its_carriers() {
+    let mut scene = Scene::live(Config::default());
+    scene.carrier(CarrierEvent::Alive);
+    scene.pass(5_000); // asked
+    scene.leg(LegEvent::Alive);
+    scene.now += Duration::from_secs(60);
+    scene.input(Input::Tick);
+    scene.leg(LegEvent::Alive);
+    scene.carrier(frame(0));
+    scene.pass(1_000);
+    assert!(!scene.call.is_over());
+}

@@ -69,9 +69,16 @@ impl Scene {
         self.leg(done(reply, Outcome::Completed));
     }
 
-    /// All commands but notes.
+    /// All commands but notes and the carrier's pings.
     pub fn commands(&mut self) -> Vec<Command> {
-        std::iter::from_fn(|| self.call.poll_command()).filter(|c| !matches!(c, Command::Note(_))).collect()
+        let all = std::iter::from_fn(|| self.call.poll_command());
+        all.filter(|c| !matches!(c, Command::Note(_) | Command::Carrier(CarrierCommand::Ping))).collect()
+    }
+
+    /// How often the carrier was asked whether it is there.
+    pub fn questions(&mut self) -> usize {
+        let all = std::iter::from_fn(|| self.call.poll_command());
+        all.filter(|c| *c == Command::Carrier(CarrierCommand::Ping)).count()
     }
 
     /// What was sent to the leg, without the caller's voice and pings.
