@@ -18,12 +18,11 @@ use call::{Input, Started};
 use super::{Exchange, order, switchboard::Ticket};
 use crate::{
     gate::{Code, Config, Pass, Refusal, travel},
-    http::{Slot, say_that_no_token_came},
+    http::Slot,
 };
 
 pub(super) struct Desk {
     exchange: Exchange,
-    carrier: &'static str,
     state: State,
     started: Option<Box<Started>>,
     /// Room for this call, for as long as it has a desk.
@@ -47,7 +46,7 @@ impl Desk {
             Some(pass) => fetch(&exchange, pass),
             None => State::Waiting,
         };
-        Self { exchange, carrier: ticket.carrier, state, started: None, slot, known: None }
+        Self { exchange, state, started: None, slot, known: None }
     }
 
     /// The carrier's stream has started.
@@ -65,7 +64,7 @@ impl Desk {
         match &mut self.state {
             State::Waiting => {
                 let Some(started) = &self.started else { return Poll::Pending };
-                match open(&self.exchange, self.carrier, started) {
+                match open(&self.exchange, started) {
                     Ok(pass) => {
                         self.state = fetch(&self.exchange, pass);
                         self.poll(cx)
@@ -107,11 +106,11 @@ impl Desk {
 type Fetching = Pin<Box<dyn Future<Output = Result<(Pass, Config), Refusal>> + Send>>;
 
 /// The token in `start`, compared with the call at once: nothing is dialled for somebody else's token.
-fn open(exchange: &Exchange, carrier: &'static str, started: &Started) -> Result<Pass, Refusal> {
+fn open(exchange: &Exchange, started: &Started) -> Result<Pass, Refusal> {
     let Some(carried) = travel::in_start(&started.parameters)? else {
-        say_that_no_token_came(carrier, &started.call_id);
-        let text = "no token: send it in the stream's path or as <Parameter> `token`, or in chunks `t0`, `t1`, … with \
-                    their count `tn`; Twilio drops query strings";
+        let text = "no token came with this call. Twilio strips query strings: put the token into the stream's path \
+                    (/stream/twilio/<token>), or send it as <Parameter> `token`, or in chunks `t0`, `t1`, … with \
+                    their count `tn`";
         return Err(Refusal::new(Code::TokenMissing, text));
     };
     let pass = exchange.gate.open(&carried.token, SystemTime::now())?;

@@ -28,5 +28,5 @@ pub use self::{
     routes::{ops, public},
     serve::{Limits, serve},
     slots::{Full, Slot, Slots},
-    switchboard::{Ask, Presented, Switchboard, say_that_no_token_came},
+    switchboard::{Ask, Presented, Switchboard},
 };

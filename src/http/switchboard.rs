@@ -6,7 +6,6 @@ use hyper::StatusCode;
 use secrecy::SecretString;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
-use tracing::warn;
 
 use super::{
     refusal::Refused,
@@ -67,16 +66,6 @@ impl Ask {
         let refused = Refused::new(StatusCode::SERVICE_UNAVAILABLE, "wrong_region", text);
         Err(Refused { replay: Some(Replay::Region(wanted.to_owned())), ..refused })
     }
-}
-
-/// Neither the request nor `start` had a token: says what is nearly always the reason. For [`Switchboard`]s.
-pub fn say_that_no_token_came(carrier: &'static str, call: &str) {
-    warn!(
-        carrier,
-        call,
-        "no token came with this call. Twilio strips query strings: put the token into the path of the stream \
-         URL (/stream/twilio/<token>), or send it as <Parameter name=\"token\">"
-    );
 }
 
 impl fmt::Debug for Presented {

@@ -2,5 +2,6 @@
 
 mod canary;
 mod drain;
+mod lines;
 mod process;
 mod soak;
