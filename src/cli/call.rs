@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use sim::{
     phone::{Phone, PhoneEvent, PhoneOptions},
     voice::speech,
@@ -20,19 +20,20 @@ use sim::{
 use super::{
     agent,
     show::{Story, follow, millis, print},
-    stage::Stage,
+    stage::{Stage, claims},
+    token,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Call {
-    /// The relay's stream address, such as wss://relay.example.com/stream/twilio.
-    #[arg(requires = "token")]
+    /// A relay's stream address, such as wss://relay.example.com/stream/twilio. Without it: a relay of our own.
     url: Option<String>,
-    /// A JSON file with the agent's claims, for a relay of our own. Without it: the line test.
-    #[arg(long, conflicts_with = "url")]
-    agent: Option<String>,
-    /// The call's token, for a relay elsewhere: `patchcord token` makes one.
+    /// A JSON file with the agent's claims; - is standard input. Without it: the line test. For a relay
+    /// elsewhere the token is made with RELAY_SECRET, which must be that relay's.
     #[arg(long)]
+    agent: Option<String>,
+    /// The call's whole token instead, for a relay whose secret is not at hand: `patchcord token` makes one.
+    #[arg(long, conflicts_with = "agent", requires = "url")]
     token: Option<String>,
     /// The call id that the token is for.
     #[arg(long, requires = "token")]
@@ -60,12 +61,12 @@ pub(super) async fn run(words: Call) -> anyhow::Result<()> {
         Some(path) => wav::read_ulaw(path)?,
         None => speech(Duration::from_millis(1_800), 21),
     };
-    let mut greets = true; // an agent elsewhere may
+    let agent = words.agent.as_deref().map_or_else(|| Ok(agent::echo()), agent::read)?;
+    // Nobody knows of an agent that came as a token.
+    let greets = words.token.is_some() || agent.pointer("/agent/greeting").is_some();
     let (stage, options, story) = match &words.url {
-        Some(url) => (None, elsewhere(&words, url), None),
+        Some(url) => (None, elsewhere(&words, &agent, url)?, None),
         None => {
-            let agent = words.agent.as_deref().map_or_else(|| Ok(agent::echo()), agent::read)?;
-            greets = agent.pointer("/agent/greeting").is_some();
             let stage = Stage::set(0, None).await?;
             let story = tokio::spawn(follow(stage.news(), words.json));
             let options = stage.phone(&agent);
@@ -105,15 +106,20 @@ pub(super) async fn run(words: Call) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn elsewhere(words: &Call, url: &str) -> PhoneOptions {
+/// Sealed: on its way to a relay elsewhere nobody else need read it.
+fn elsewhere(words: &Call, agent: &Value, url: &str) -> anyhow::Result<PhoneOptions> {
     let mut options = PhoneOptions::new(url);
     if let Some(call) = &words.call_id {
         options.ids.call_sid.clone_from(call);
     }
-    match &words.token {
-        Some(token) => options.token(token),
-        None => options,
-    }
+    let token = match &words.token {
+        Some(token) => token.clone(),
+        None => {
+            let claims = claims(agent, Some(&options.ids.call_sid), 60);
+            token::minter(None)?.seal(&claims)
+        }
+    };
+    Ok(options.token(&token))
 }
 
 /// Listens to the greeting if there is one, speaks, and listens to the answer; and again after an

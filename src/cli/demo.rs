@@ -48,14 +48,20 @@ pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
         "The relay runs on {address}: http://{address}/health\nIts secret, for this run only: {}\n",
         stage.secret
     ));
-    say("1. The line test: the echo leg says back what it hears.\n");
-    let echo = line_test(&stage, demo.json).await?;
-    say(if real {
-        "\n2. A call to OpenAI itself.\n"
-    } else {
-        "\n2. A conversation with a pretend OpenAI.\n"
-    });
-    let talk = conversation(&stage, real, demo.json).await?;
+    let calls = async {
+        say("1. The line test: the echo leg says back what it hears.\n");
+        let echo = line_test(&stage, demo.json).await?;
+        say(if real {
+            "\n2. A call to OpenAI itself.\n"
+        } else {
+            "\n2. A conversation with a pretend OpenAI.\n"
+        });
+        anyhow::Ok((echo, conversation(&stage, real, demo.json).await?))
+    };
+    let (echo, talk) = tokio::select! {
+        stories = calls => stories?,
+        () = signals.next() => bail!("stopped before the calls were over"),
+    };
     if demo.json {
         println!("{}", json!({ "echo": echo.json(), "conversation": talk.json() }));
     } else {

@@ -8,13 +8,14 @@ use std::{
 };
 
 use super::WRONG_USE;
-use crate::serve;
+use crate::{check, serve};
 
 pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant) -> ExitCode {
     let words: Vec<OsString> = arguments.into_iter().skip(1).collect();
     let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or("?")).collect();
     match words[..] {
         [] | ["serve"] => return serve::run(since),
+        ["check"] => return check::run(),
         ["--version" | "-V"] => say(io::stdout(), concat!("patchcord ", env!("CARGO_PKG_VERSION"))),
         ["--help" | "-h" | "help"] => say(io::stdout(), HELP),
         _ => {
@@ -32,8 +33,9 @@ fn say(mut to: impl Write, text: &str) {
 
 const HELP: &str = "Plugs a phone call into an AI voice agent
 
-Usage: patchcord [serve]
+Usage: patchcord [serve | check]
 
   serve      run the relay (the default); its settings are environment variables
+  check      look at settings, ports, keys and clock: what is wrong, and what to do
   --version  print the version
   --help     print this";

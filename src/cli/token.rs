@@ -28,8 +28,8 @@ pub(super) struct Token {
     /// Who makes the token.
     #[arg(long, default_value = "https://app.example.com")]
     issuer: String,
-    /// How many seconds it can be presented, up to 900.
-    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=900))]
+    /// How long it can be presented, such as 90s or 5m; up to 15m.
+    #[arg(long, default_value = "90s", value_parser = seconds)]
     ttl: u64,
     /// Seal it, so that the carrier cannot read it. Do so when it holds keys.
     #[arg(long)]
@@ -62,9 +62,7 @@ pub(super) fn run(words: &Token) -> anyhow::Result<()> {
         all.insert("iss".to_owned(), words.issuer.as_str().into());
         all.extend(words.account.as_ref().map(|account| ("acct".to_owned(), account.as_str().into())));
     }
-    let (kid, secret) = secret(words.kid.as_deref())?;
-    let minter = Minter::new(&secret);
-    let minter = if let Some(kid) = kid { minter.with_kid(kid) } else { minter };
+    let minter = minter(words.kid.as_deref())?;
     let token = if words.seal { minter.seal(&claims) } else { minter.sign(&claims) };
     // A relay would say the same, but only when somebody calls.
     if let Err(refusal) = gate(words.call.is_some())?.open(&token, SystemTime::now()) {
@@ -78,9 +76,37 @@ pub(super) fn run(words: &Token) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `90`, `90s` or `5m`, as seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let (number, factor) = match text.strip_suffix('m') {
+        Some(minutes) => (minutes, 60),
+        None => (text.strip_suffix('s').unwrap_or(text), 1),
+    };
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    seconds
+        .filter(|seconds| (1..=900).contains(seconds))
+        .ok_or_else(|| "from 1s to 15m, such as 90s".to_owned())
+}
+
+/// Makes tokens as the main app would: with the secret that it shares with the relay.
+pub(super) fn minter(kid: Option<&str>) -> anyhow::Result<Minter> {
+    let (kid, secret) = secret(kid)?;
+    let minter = Minter::new(&secret);
+    Ok(if let Some(kid) = kid { minter.with_kid(kid) } else { minter })
+}
+
 fn secret(kid: Option<&str>) -> anyhow::Result<gate::NamedSecret> {
-    let setting = env::var("RELAY_SECRET").ok().filter(|secret| !secret.is_empty());
-    let setting = setting.context("RELAY_SECRET is not set: it must be the relay's own")?;
+    let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let setting = match (variable("RELAY_SECRET"), variable("RELAY_SECRET_FILE")) {
+        (Some(secret), _) => secret,
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))?;
+            text.trim().to_owned()
+        }
+        (None, None) => {
+            bail!("neither RELAY_SECRET nor RELAY_SECRET_FILE is set: it must be the relay's own")
+        }
+    };
     let mut secrets = gate::secrets(&SecretString::from(setting)).into_iter();
     match kid {
         Some(kid) => secrets
@@ -105,8 +131,9 @@ fn gate(bound: bool) -> anyhow::Result<Gate> {
 }
 
 /// Of the relay's settings those that concern tokens.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     "RELAY_SECRET",
+    "RELAY_SECRET_FILE",
     "RELAY_JWKS",
     "RELAY_AUDIENCE",
     "REQUIRE_CALL_BINDING",
@@ -170,7 +197,7 @@ fn inspect(token: &str) -> anyhow::Result<()> {
         mask(&mut claims);
         println!("claims {claims:#}");
     }
-    if env::var("RELAY_SECRET").is_err() {
+    if secret(None).is_err() {
         println!("RELAY_SECRET is not set, so whether a relay would take it is not known");
         return Ok(());
     }
@@ -227,6 +254,16 @@ mod tests {
         assert!(twiml("https://relay.example.com/stream", "t").is_err());
         assert!(twiml("wss://relay.example.com/", &"x".repeat(50_000)).is_err());
         assert_eq!(escape("a&b\"<>"), "a&amp;b&quot;&lt;&gt;");
+    }
+
+    #[test]
+    fn a_time_to_live_may_have_a_unit() {
+        assert_eq!(["90", "90s", "5m", "15m"].map(seconds), [Ok(90), Ok(90), Ok(300), Ok(900)]);
+        assert!(
+            ["", "0", "901", "16m", "1h", "-5", "18446744073709551615m"]
+                .iter()
+                .all(|text| seconds(text).is_err())
+        );
     }
 
     #[test]

@@ -33,7 +33,13 @@ async fn a_call_without_a_token_is_told_where_query_strings_go() {
     assert_eq!(end, PhoneEnd::Closed { code: Some(1008), reason: "token_missing".to_owned() });
     let lines = lines(relay);
     let said = line(&lines, "token refused: ");
-    assert!(said["message"].as_str().unwrap().contains("no token came with this call. Twilio strips query strings"), "{said}");
+    assert!(
+        said["message"]
+            .as_str()
+            .unwrap()
+            .contains("no token came with this call. Twilio strips query strings"),
+        "{said}"
+    );
     assert_eq!((&said["code"], &said["level"]), (&json!("token_missing"), &json!("WARN")));
 }
 

@@ -5,3 +5,4 @@ mod drain;
 mod lines;
 mod process;
 mod soak;
+mod tools;
