@@ -181,7 +181,7 @@ impl Task {
 
     /// The last words go out, and the other side has a moment to close as well. A socket that is dropped with
     /// unread messages in it would be reset, and our close with it.
-    async fn say_goodbye(mut self) {
+    async fn say_goodbye(&mut self) {
         let high_water = self.carrier.high_water().max(self.leg.high_water());
         if let Some(summary) = self.summary.take() {
             self.observer.ended(&summary, self.leg.dropped(), high_water);

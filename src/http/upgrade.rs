@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::{
     HeaderMap, StatusCode,
     header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE},
@@ -58,9 +58,9 @@ impl Upgrade {
         let upgraded = timeout(PATIENCE, self.on).await.ok()?.ok()?;
         let parts = upgraded.downcast::<Early>().ok()?;
         let (unread, tcp) = parts.io.into_parts();
-        let mut first = BytesMut::from(parts.read_buf);
-        first.extend_from_slice(&unread);
-        Some(WebSocketStream::from_partially_read(tcp, first.into(), Role::Server, Some(config())).await)
+        // A copy: hyper's buffer of 8 kB would stay with the call, whatever it holds.
+        let first = [&parts.read_buf[..], &unread].concat();
+        Some(WebSocketStream::from_partially_read(tcp, first, Role::Server, Some(config())).await)
     }
 }
 
@@ -80,8 +80,8 @@ fn has(headers: &HeaderMap, name: &str, wanted: &str) -> bool {
 
 /// The 101 is 130 bytes: a peer whose socket does not take it within this is not there.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// About ten frames of a carrier. Allocated for each call at once.
-const READ: usize = 4 * 1024;
+/// Five frames of a carrier. Allocated for each call at once; a `start` with a long token makes it grow.
+const READ: usize = 2 * 1024;
 /// What is due is written in one go; more than this at once is written in several.
 const WRITE: usize = 8 * 1024;
 /// DESIGN's limit for a carrier's frame. A `start` with a whole token fits.

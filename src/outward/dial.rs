@@ -102,12 +102,13 @@ impl Dialer {
         let parts = upgraded.downcast::<TokioIo<LegStream>>();
         let parts = parts.map_err(|_| DialError::Handshake("the connection is not the one we opened"))?;
         let config = WebSocketConfig::default()
-            .read_buffer_size(8 << 10)
+            .read_buffer_size(READ)
             .write_buffer_size(4 << 10)
             .max_write_buffer_size(1 << 20)
             .max_message_size(Some(LARGEST_MESSAGE))
             .max_frame_size(Some(LARGEST_MESSAGE));
-        let (stream, early) = (parts.io.into_inner(), parts.read_buf.into());
+        // A copy: hyper's buffer of 8 kB would stay with the leg, whatever it holds.
+        let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
         Ok(WebSocketStream::from_partially_read(stream, early, Role::Client, Some(config)).await)
     }
 
@@ -193,6 +194,8 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
+/// One piece of speech of 300 ms. Allocated for each leg at once; longer messages make it grow.
+const READ: usize = 4 << 10;
 /// A provider's message with seconds of audio; official clients allow as much.
 const LARGEST_MESSAGE: usize = 8 << 20;
 

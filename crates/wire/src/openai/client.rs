@@ -194,5 +194,5 @@ pub(super) fn hear(buffer: &mut BytesMut, audio: &Audio) -> Frame {
 const HEAR: &[u8] = br#"{"type":"input_audio_buffer.append","audio":""#;
 const HEAR_END: &[u8] = br#""}"#;
 
-/// About fifteen frames of 20 ms; a frame that still waits keeps no more than this alive.
-const BUFFER: usize = 4096;
+/// Eight frames of 20 ms; a frame that still waits keeps no more than this alive.
+const BUFFER: usize = 2048;
