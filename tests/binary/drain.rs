@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sim::{
+    openai::{Behaviour, OpenAi, OpenAiOptions, Reply},
     phone::{Phone, PhoneEnd},
     voice::speech,
 };
@@ -104,4 +105,29 @@ async fn a_second_signal_ends_a_long_grace() {
         PhoneEnd::Closed { code: Some(1001), reason: "drained".into() }
     );
     assert_eq!(relay.end().0.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sentence_that_is_being_said_is_said_to_its_end() {
+    let provider = OpenAi::start(OpenAiOptions::default()).await.unwrap();
+    let length = Duration::from_millis(2_500);
+    let greeting = Reply::say_for("Hello, this is the bakery on Mill Street.", length);
+    provider.behave("sk-long", Behaviour::default().replies([greeting]));
+    let base_url = provider.base_url();
+    let relay = Binary::start(&[("DRAIN_SECONDS", "1"), ("OPENAI_BASE_URL", &base_url)]);
+    let phone = relay
+        .call(&json!({
+            "agent": { "prompt": "x", "greeting": "Hello, this is the bakery on Mill Street." },
+            "legs": [{ "kind": "openai", "model": "gpt-realtime-2.1-mini" }],
+            "keys": { "openai": "sk-long" },
+        }))
+        .await;
+    phone.until(|phone| phone.playing, LIMIT).await.unwrap();
+    relay.signal("TERM");
+    let end = phone.ended(LIMIT).await.unwrap();
+    assert_eq!(end, PhoneEnd::Closed { code: Some(1001), reason: "drained".into() });
+    let heard = phone.look(|phone| phone.played);
+    assert!(heard >= length - Duration::from_millis(20), "{heard:?} of {length:?}, though the grace was 1 s");
+    assert_eq!(relay.end().0.code(), Some(0));
+    assert_eq!(provider.violations(), Vec::<String>::new());
 }

@@ -5,7 +5,7 @@
 
 use crate::{Headers, voice};
 use bytes::Bytes;
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 #[derive(Clone, Debug)]
 pub struct Behaviour {
@@ -138,11 +138,15 @@ pub enum What {
     Error(&'static str, &'static str, &'static str),
 }
 
+/// Made once: making a voice takes long.
+static FALLBACK: LazyLock<Reply> =
+    LazyLock::new(|| Reply::say("Thank you. I am only a pretend voice, but I heard you."));
+
 impl Default for Behaviour {
     fn default() -> Self {
         Self {
             replies: Vec::new(),
-            fallback: Reply::say("Thank you. I am only a pretend voice, but I heard you."),
+            fallback: FALLBACK.clone(),
             caller_says: Vec::new(),
             pace: 5.0,
             pieces: Pieces::Between(Duration::from_millis(100), Duration::from_millis(400)),
