@@ -32,6 +32,7 @@ impl Call {
             LegEvent::SpeechDone { reply, item } => self.on_speech_done(reply, item),
             LegEvent::AgentWords { item, text, whole } => self.on_words(Speaker::Agent, item, text, whole),
             LegEvent::CallerWords { item, text, whole } => self.on_words(Speaker::Caller, item, text, whole),
+            LegEvent::Heard { item, words } => self.transcript.heard(item, words),
             LegEvent::ReplyDone { reply, outcome, usage } => {
                 self.usage += usage;
                 self.on_reply_done(reply, outcome);

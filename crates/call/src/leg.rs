@@ -39,6 +39,8 @@ pub enum LegEvent {
     SpeechDone { reply: ReplyId, item: ItemId },
     /// What the agent says, as text: more of it, or with `whole` all of it at once.
     AgentWords { item: ItemId, text: String, whole: bool },
+    /// Of an item that was cut, exactly these words were heard. For legs that know it better than a clock does.
+    Heard { item: ItemId, words: String },
     /// What the caller said, as text; for an item that was committed, sooner or later.
     CallerWords { item: ItemId, text: String, whole: bool },
     /// The answer is complete, or was stopped, or could not be made. Always comes, once for each reply.

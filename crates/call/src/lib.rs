@@ -12,6 +12,7 @@ mod audio;
 mod beginning;
 mod call;
 mod carrier;
+pub mod cascade;
 mod config;
 mod conversation;
 pub mod echo;

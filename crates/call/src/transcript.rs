@@ -72,6 +72,13 @@ impl Transcript {
         }
     }
 
+    /// Of an item that was cut exactly this was heard.
+    pub fn heard(&mut self, item: ItemId, words: String) {
+        if let Some(line) = self.lines.iter_mut().rev().find(|line| line.item == item) {
+            line.heard = Some(words);
+        }
+    }
+
     pub fn find(&self, item: ItemId) -> Option<&Line> {
         self.lines.iter().rev().find(|line| line.item == item)
     }
@@ -83,7 +90,7 @@ impl Transcript {
 
 /// The words of a text that belong to the first part of its audio, cut at a word. Speech is even enough for
 /// that: the share of the time is taken as the share of the characters.
-fn heard_words(said: &str, heard: Duration, sent: Duration) -> &str {
+pub(crate) fn heard_words(said: &str, heard: Duration, sent: Duration) -> &str {
     if sent.is_zero() || heard.is_zero() {
         return "";
     }

@@ -1,0 +1,238 @@
+//! A leg made of three: an ear, a mind and a mouth, each a provider of its own.
+//!
+//! To the call it is a leg like any other: it listens, takes turns, answers, and stops when told to. Inside, it
+//! passes text from part to part as early as it can be used: the mind is asked when the turn is probably
+//! over, and the first clause is spoken while the rest is being thought.
+//!
+//! ```text
+//! Hear ──► ear ──words──► mind ──words──► pieces ──► mouth ──► Speech
+//! ```
+//!
+//! It has no socket and no clock. Whoever owns the sockets brings what the parts say ([`Cascade::ear`],
+//! [`Cascade::mind`], [`Cascade::mouth`]), takes events for the call and [`Order`]s for the parts until there
+//! are none, and comes back at [`Cascade::poll_timeout`].
+
+mod answer;
+mod attention;
+mod listening;
+mod memory;
+mod parts;
+mod pieces;
+mod speakable;
+mod upkeep;
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use self::{
+    answer::{Answer, Guess},
+    attention::{Attention, Sign},
+    memory::Memory,
+    upkeep::Upkeep,
+};
+pub use self::{
+    attention::Judges,
+    parts::{AskId, EarCommand, EarEvent, Message, MindCommand, MindEvent, MouthCommand, MouthEvent},
+};
+use crate::{Failure, ItemId, LegCommand, LegEvent, ReplyId, Turns, voice::Voice};
+
+/// What a cascade is told before it begins.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub prompt: Option<String>,
+    pub turns: Turns,
+    pub judges: Judges,
+    /// The ear leaves the ends of turns to us: after so much silence the turn is over.
+    pub ends_turns: Option<Duration>,
+}
+
+/// Something for one of the parts to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    Ear(EarCommand),
+    Mind(MindCommand),
+    Mouth(MouthCommand),
+}
+
+#[derive(Debug)]
+pub struct Cascade {
+    now: Instant,
+    turns: Turns,
+    /// Which of ear, mind and mouth have been ready.
+    ready: [bool; 3],
+    attention: Attention,
+    voice: Option<Box<Voice>>,
+    ends_turns: bool,
+    memory: Memory,
+    guess: Option<Guess>,
+    answer: Option<Answer>,
+    /// Said as soon as the answer that is being made is done.
+    next: VecDeque<Next>,
+    /// An answer that was cancelled a moment ago and has to be stopped at the mouth.
+    to_stop: Option<(ReplyId, ItemId)>,
+    /// The last answer that was cancelled.
+    stopped: Option<(ReplyId, ItemId)>,
+    /// A turn that nobody had noticed. The call hears of the speech first, and may stop the answer.
+    ended: Option<String>,
+    upkeep: Upkeep,
+    asks: u32,
+    replies: u32,
+    items: u32,
+    over: bool,
+    events: VecDeque<LegEvent>,
+    orders: VecDeque<Order>,
+}
+
+/// What waits for the answer that is being made.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Say(String),
+    Reply,
+}
+
+impl Cascade {
+    /// All three parts are opened at once.
+    pub fn new(setup: &Setup, now: Instant) -> Self {
+        let hears = setup.judges != Judges::Provider || setup.ends_turns.is_some();
+        let pause = setup.ends_turns.unwrap_or(VOICE_PAUSE);
+        Self {
+            now,
+            turns: setup.turns,
+            ready: [false; 3],
+            attention: Attention::new(setup.judges),
+            voice: hears.then(|| Box::new(Voice::new(pause))),
+            ends_turns: setup.ends_turns.is_some(),
+            memory: Memory::new(setup.prompt.as_deref()),
+            guess: None,
+            answer: None,
+            next: VecDeque::new(),
+            to_stop: None,
+            stopped: None,
+            ended: None,
+            upkeep: Upkeep::new(now),
+            asks: 0,
+            replies: 0,
+            items: 0,
+            over: false,
+            events: VecDeque::new(),
+            orders: VecDeque::from([
+                Order::Ear(EarCommand::Open),
+                Order::Mind(MindCommand::Open),
+                Order::Mouth(MouthCommand::Open),
+            ]),
+        }
+    }
+
+    /// Takes one command of the call.
+    pub fn obey(&mut self, now: Instant, command: LegCommand) {
+        self.pass(now);
+        if self.over {
+            return;
+        }
+        match command {
+            LegCommand::Hear(audio) => self.hear(audio),
+            LegCommand::Say(say) => self.wish(Next::Say(say.text)),
+            LegCommand::Reply => self.wish(Next::Reply),
+            LegCommand::Cancel => self.cancel(),
+            LegCommand::Truncate { item, heard } => self.truncate(item, heard),
+            LegCommand::Forget { item } => self.forget(item),
+            LegCommand::TakeTurns(turns) => self.turns = turns,
+            LegCommand::Ping => self.order(Order::Ear(EarCommand::Ping)),
+            LegCommand::Close => self.close(),
+        }
+    }
+
+    /// The time has passed.
+    pub fn tick(&mut self, now: Instant) {
+        self.pass(now);
+    }
+
+    /// One at a time: what the call makes of it must be obeyed before the next is taken.
+    pub fn poll_event(&mut self) -> Option<LegEvent> {
+        if self.events.is_empty()
+            && let Some(words) = self.ended.take()
+        {
+            self.commit(words);
+        }
+        self.events.pop_front()
+    }
+
+    /// After all commands that came together were obeyed, for some belong together.
+    pub fn poll_order(&mut self) -> Option<Order> {
+        self.stop_the_mouth(None);
+        self.orders.pop_front()
+    }
+
+    /// When to come back even if nothing happens.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.over {
+            return None;
+        }
+        let slow = self.answer.as_ref().and_then(Answer::due);
+        [self.attention.next(), slow, Some(self.upkeep.next())].into_iter().flatten().min()
+    }
+
+    fn pass(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        if self.over {
+            return;
+        }
+        let sign = self.attention.tick(self.now);
+        self.tell(sign);
+        if self.answer.as_ref().and_then(Answer::due).is_some_and(|due| due <= self.now) {
+            self.mind_is_slow();
+        }
+        self.look_after_the_parts();
+    }
+
+    fn tell(&mut self, sign: Option<Sign>) {
+        match sign {
+            Some(Sign::Began) => self.events.push_back(LegEvent::SpeechStarted),
+            Some(Sign::Faded) => self.events.push_back(LegEvent::SpeechStopped),
+            None => {}
+        }
+    }
+
+    /// One of the parts is ready. The leg is when all of them are.
+    fn is_ready(&mut self, part: usize) {
+        let were = self.ready;
+        self.ready[part] = true;
+        if self.ready == [true; 3] && were != [true; 3] {
+            self.events.push_back(LegEvent::Ready);
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.events.push_back(LegEvent::Failed(failure));
+        self.close();
+    }
+
+    fn close(&mut self) {
+        if let Some(ask) = self.answer.take().and_then(|answer| answer.ask()) {
+            self.order(Order::Mind(MindCommand::Cancel(ask)));
+        }
+        self.drop_guess();
+        self.order(Order::Ear(EarCommand::Close));
+        self.order(Order::Mouth(MouthCommand::Close));
+        self.over = true;
+    }
+
+    fn order(&mut self, order: Order) {
+        self.orders.push_back(order);
+    }
+
+    fn next_ask(&mut self) -> AskId {
+        self.asks += 1;
+        AskId(self.asks)
+    }
+
+    fn next_item(&mut self) -> ItemId {
+        self.items += 1;
+        ItemId(self.items)
+    }
+}
+
+/// Where the provider ends turns, our own detector is only asked whether there is a voice now.
+const VOICE_PAUSE: Duration = Duration::from_millis(200);

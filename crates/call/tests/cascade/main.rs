@@ -1,0 +1,7 @@
+//! A call with a cascade for its leg, and a clock of its own: every part says what the test lets it say.
+
+mod duo;
+mod guesses;
+mod interruptions;
+mod troubles;
+mod turns;
