@@ -18,7 +18,7 @@ use crate::{
     gate::{self, Gate, fetch::Fetcher},
     http::{self, Entrance, Limits, Slots},
     metrics::Metrics,
-    outward::{dial::Dialer, tls},
+    outward::{dial::Dialer, requests::Clients, tls},
     settings::{Settings, open_files},
 };
 
@@ -113,11 +113,15 @@ const MONITORS: usize = 64;
 fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
     let roots: Vec<_> = settings.extra_root.iter().cloned().collect();
     let requests = Arc::unwrap_or_clone(tls::for_requests(&roots));
+    let clients = Clients::new(&requests);
+    let clients = clients
+        .map_err(|error| vec![gate::Problem::new("TLS", format!("no HTTP client could be made: {error}"))])?;
     let fetcher = Fetcher::new(settings.webhook_allow_private, requests).map_err(|problem| vec![problem])?;
     Ok(Exchange::new(Shared {
         gate: Gate::new(settings.for_gate())?,
         fetcher,
         dialer: Dialer::new(tls::for_sockets(&roots)),
+        clients,
         metrics: Arc::new(Metrics::default()),
         lifecycle: Lifecycle::default(),
         watchers: Default::default(),

@@ -1,11 +1,17 @@
 //! The carrier's socket: what comes in as events, and what waits to go out.
 
-use std::task::{Context, Poll, ready};
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use bytes::{Bytes, BytesMut};
 use call::{CarrierCommand, CarrierEvent, Gone};
 use futures_util::StreamExt;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::TcpStream,
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -27,12 +33,14 @@ pub(super) struct Carrier {
     text: BytesMut,
     /// Nothing more comes in.
     gone: bool,
+    /// What comes in is no WebSocket any more, or too much for us.
+    spoiled: bool,
 }
 
 impl Carrier {
     pub fn new(socket: WebSocketStream<TcpStream>) -> Self {
         let outbox = Outbox::new(Limits::CARRIER);
-        Self { socket, line: Line::new(), outbox, text: BytesMut::new(), gone: false }
+        Self { socket, line: Line::new(), outbox, text: BytesMut::new(), gone: false, spoiled: false }
     }
 
     /// The next thing the carrier says. After [`CarrierEvent::Gone`] there is nothing.
@@ -55,6 +63,7 @@ impl Carrier {
 
     fn over(&mut self, gone: Gone) -> Option<CarrierEvent> {
         self.gone = true;
+        self.spoiled = matches!(gone, Gone::TooLarge | Gone::Broken);
         Some(CarrierEvent::Gone(gone))
     }
 
@@ -104,6 +113,15 @@ impl Carrier {
             match ready!(self.socket.poll_next_unpin(cx)) {
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => self.gone = true,
+            }
+        }
+        // Unread, what still comes would reset the connection, and our close would be lost with it.
+        let mut rest = [0; 4096];
+        while self.spoiled {
+            let mut rest = ReadBuf::new(&mut rest);
+            let read = ready!(Pin::new(self.socket.get_mut()).poll_read(cx, &mut rest));
+            if read.is_err() || rest.filled().is_empty() {
+                return Poll::Ready(());
             }
         }
         Poll::Ready(())

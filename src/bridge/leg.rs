@@ -1,45 +1,33 @@
-//! The AI leg's socket, or the leg that needs none.
+//! The AI leg: one socket, several, or none.
 //!
 //! A leg is dialled in the background of its call. Until it stands, and after it is gone, what the call says
 //! to it goes nowhere.
 
 use std::{
     fmt,
-    future::Future,
-    pin::Pin,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
-use bytes::Bytes;
-use call::{Failure, LegCommand, LegEvent, echo::Echo};
-use futures_util::StreamExt;
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Message, Utf8Bytes,
-        protocol::{CloseFrame, frame::coding::CloseCode},
-    },
-};
-use wire::openai::{Frame, Session};
+use call::{LegCommand, LegEvent, echo::Echo};
+use wire::openai::Session;
 
-use crate::{
-    outbox::{Limits, Outbox},
-    outward::dial::LegStream,
+use super::{
+    cascade::CascadeLeg,
+    wired::{Broken, Dialling, Wired},
 };
 
 pub(super) enum Leg {
     None,
-    Dialling(Dialling),
-    OpenAi(Box<OpenAi>),
+    Dialling(Dialling<Session>),
+    OpenAi(Box<Wired<Session>>),
+    Cascade(Box<CascadeLeg>),
     Echo(Box<Echo>),
 }
 
-/// An OpenAI leg on its way, or why there is none.
-pub(super) type Dialling = Pin<Box<dyn Future<Output = Result<OpenAi, Failure>> + Send>>;
-
 impl Leg {
     /// The next thing the leg says. After [`LegEvent::Failed`] there is nothing.
-    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<LegEvent> {
+    pub fn poll_event(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<LegEvent> {
         loop {
             match self {
                 Self::None => return Poll::Pending,
@@ -51,33 +39,55 @@ impl Leg {
                     }
                 },
                 Self::OpenAi(leg) => return leg.poll_event(cx),
+                Self::Cascade(leg) => return leg.poll_event(cx, now),
                 Self::Echo(leg) => return leg.poll_event().map_or(Poll::Pending, Poll::Ready),
             }
         }
     }
 
-    pub fn obey(&mut self, command: LegCommand) {
+    pub fn obey(&mut self, now: Instant, command: LegCommand) {
         match self {
             Self::None => {}
             Self::Dialling(_) if command == LegCommand::Close => *self = Self::None,
             Self::Dialling(_) => {}
             Self::OpenAi(leg) => leg.obey(command),
+            Self::Cascade(leg) => leg.obey(now, command),
             Self::Echo(leg) => leg.obey(command),
         }
     }
 
-    /// Writes what the socket takes now. `Ready` when everything is out, or when the leg broke just now.
+    /// When the leg wants to be looked at even if nothing happens.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::Cascade(leg) => leg.poll_timeout(),
+            Self::None | Self::Dialling(_) | Self::OpenAi(_) | Self::Echo(_) => None,
+        }
+    }
+
+    /// Writes what the sockets take now. `Ready` when everything is out, or when one broke just now.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         match self {
             Self::OpenAi(leg) => leg.poll_flush(cx),
+            Self::Cascade(leg) => leg.poll_flush(cx),
             Self::None | Self::Dialling(_) | Self::Echo(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// After the last word: until nothing is left to be said or waited for.
+    pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Cascade(leg) => leg.poll_closed(cx),
+            Self::None | Self::Dialling(_) | Self::OpenAi(_) | Self::Echo(_) => {
+                self.poll_flush(cx).map(|_| ())
+            }
         }
     }
 
     /// Frames of the caller's voice that had to be dropped because the provider was slow to take them.
     pub fn dropped(&self) -> u64 {
         match self {
-            Self::OpenAi(leg) => leg.outbox.dropped(),
+            Self::OpenAi(leg) => leg.dropped(),
+            Self::Cascade(leg) => leg.dropped(),
             Self::None | Self::Dialling(_) | Self::Echo(_) => 0,
         }
     }
@@ -85,15 +95,12 @@ impl Leg {
     /// The most that ever waited to go out, in bytes.
     pub fn high_water(&self) -> usize {
         match self {
-            Self::OpenAi(leg) => leg.outbox.high_water(),
+            Self::OpenAi(leg) => leg.high_water(),
+            Self::Cascade(leg) => leg.high_water(),
             Self::None | Self::Dialling(_) | Self::Echo(_) => 0,
         }
     }
 }
-
-/// The leg's socket could not be written to. Its next event says so to the call.
-#[derive(Debug)]
-pub(super) struct Broken;
 
 impl fmt::Debug for Leg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,90 +108,8 @@ impl fmt::Debug for Leg {
             Self::None => "no leg",
             Self::Dialling(_) => "leg being dialled",
             Self::OpenAi(_) => "openai leg",
+            Self::Cascade(_) => "cascade leg",
             Self::Echo(_) => "echo leg",
         })
     }
-}
-
-/// OpenAI's protocol on its socket.
-pub(super) struct OpenAi {
-    session: Session,
-    socket: WebSocketStream<LegStream>,
-    outbox: Outbox,
-    gone: bool,
-}
-
-impl OpenAi {
-    pub fn new(session: Session, socket: WebSocketStream<LegStream>) -> Self {
-        Self { session, socket, outbox: Outbox::new(Limits::PROVIDER), gone: false }
-    }
-
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<LegEvent> {
-        loop {
-            if let Some(event) = self.session.poll_event() {
-                return Poll::Ready(event);
-            }
-            if self.gone {
-                return Poll::Pending;
-            }
-            match ready!(self.socket.poll_next_unpin(cx)) {
-                Some(Ok(Message::Text(text))) => self.session.read(&Bytes::from(text)),
-                Some(Ok(Message::Binary(_))) => self.session.read_binary(),
-                Some(Ok(Message::Pong(_))) => self.session.pong(),
-                Some(Ok(Message::Ping(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Close(frame))) => {
-                    let code = frame.as_ref().map(|frame| u16::from(frame.code));
-                    self.over(code, frame.as_ref().map_or("", |frame| frame.reason.as_str()));
-                }
-                Some(Err(_)) => self.over(None, "connection broken"),
-                None => self.over(None, "connection ended"),
-            }
-            self.collect();
-        }
-    }
-
-    fn over(&mut self, code: Option<u16>, reason: &str) {
-        self.gone = true;
-        self.session.closed(code, reason);
-    }
-
-    fn obey(&mut self, command: LegCommand) {
-        self.session.obey(command);
-        self.collect();
-    }
-
-    /// What the protocol wants to say goes into the outbox.
-    fn collect(&mut self) {
-        while let Some(frame) = self.session.poll_frame() {
-            let pushed = match frame {
-                Frame::Audio { text, time } => {
-                    message(text).map_or(Ok(()), |text| self.outbox.push_audio(text, time))
-                }
-                Frame::Control(text) => message(text).map_or(Ok(()), |text| self.outbox.push_control(text)),
-                Frame::Ping => self.outbox.push_control(Message::Ping(Bytes::new())),
-                Frame::Close => {
-                    let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-                    self.outbox.push_control(Message::Close(Some(frame)))
-                }
-            };
-            if pushed.is_err() && !self.gone {
-                self.over(None, "it no longer takes what we send");
-            }
-        }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        if self.gone {
-            return Poll::Ready(Ok(()));
-        }
-        let written = ready!(self.outbox.poll_flush(cx, &mut self.socket));
-        Poll::Ready(written.map_err(|_| {
-            self.over(None, "connection broken");
-            Broken
-        }))
-    }
-}
-
-fn message(text: Bytes) -> Option<Message> {
-    Utf8Bytes::try_from(text).ok().map(Message::Text)
 }

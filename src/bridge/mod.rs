@@ -5,37 +5,26 @@
 
 mod alarm;
 mod carrier;
+mod cascade;
 mod desk;
 mod leg;
+mod mind;
 mod observer;
+mod open;
 mod order;
 mod switchboard;
 mod task;
+mod wired;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use call::{Failure, FailureKind, Turns, echo::Echo};
-use hyper::{
-    HeaderMap,
-    header::{AUTHORIZATION, HeaderName, HeaderValue},
-};
-use secrecy::ExposeSecret;
-use wire::openai::{self, Session};
-
+use self::observer::Watchers;
 pub use self::observer::{News, What};
-use self::{
-    leg::{Leg, OpenAi},
-    observer::Watchers,
-};
 use crate::{
     drain::Lifecycle,
-    gate::{
-        Config, Gate,
-        config::{self, Auth, OpenAiLeg},
-        fetch::Fetcher,
-    },
+    gate::{Gate, fetch::Fetcher},
     metrics::Metrics,
-    outward::dial::{DialError, Dialer},
+    outward::{dial::Dialer, requests::Clients},
 };
 
 /// What all calls share. Clones are the same exchange.
@@ -46,6 +35,7 @@ pub struct Shared {
     pub gate: Gate,
     pub fetcher: Fetcher,
     pub dialer: Dialer,
+    pub clients: Clients,
     pub metrics: Arc<Metrics>,
     pub lifecycle: Lifecycle,
     pub watchers: Watchers,
@@ -75,53 +65,7 @@ impl Exchange {
         aws_lc_rs::rand::fill(&mut bits).expect("the system gives random bytes");
         bits.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
     }
-
-    /// Opens the leg that the token asks for. A leg that needs a connection is dialled in the background.
-    fn open_leg(&self, config: &Arc<Config>, turns: Turns) -> Leg {
-        match &config.legs[0] {
-            config::Leg::Echo(echo) => Leg::Echo(Box::new(Echo::new(echo.pause, turns))),
-            config::Leg::OpenAi(leg) => {
-                let setup = order::for_openai(config, leg, turns);
-                let url = format!("{}{}", leg.base_url, openai::path_and_query(&leg.model));
-                let (dialer, headers) = (self.dialer.clone(), credentials(leg));
-                Leg::Dialling(Box::pin(async move {
-                    let socket = dialer.dial(&url, headers?, DIAL).await.map_err(failure)?;
-                    Ok(OpenAi::new(Session::new(setup), socket))
-                }))
-            }
-        }
-    }
 }
-
-/// The key goes where this provider looks for it, and is marked so that no log shows it.
-fn credentials(leg: &OpenAiLeg) -> Result<HeaderMap, Failure> {
-    let key = leg.key.expose_secret();
-    let (name, text) = match leg.auth {
-        Auth::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
-        Auth::ApiKey => (HeaderName::from_static("api-key"), key.to_owned()),
-    };
-    let detail = "the key holds characters that no key has";
-    let mut value = HeaderValue::try_from(text).map_err(|_| Failure {
-        provider: "openai",
-        kind: FailureKind::BadKey,
-        detail: detail.into(),
-    })?;
-    value.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(name, value)]))
-}
-
-fn failure(error: DialError) -> Failure {
-    let kind = match &error {
-        DialError::Refused { status, body } => return openai::refused(status.as_u16(), body),
-        DialError::Slow => FailureKind::NotReady,
-        DialError::Handshake(_) | DialError::Http(_) => FailureKind::Nonsense,
-        DialError::Address(_) | DialError::Connect(_) | DialError::Tls(_) => FailureKind::Unreachable,
-    };
-    Failure { provider: "openai", kind, detail: error.to_string().into() }
-}
-
-/// Shorter than the call's own patience with a leg, so that the reason is the dial's and not the clock's.
-const DIAL: Duration = Duration::from_secs(4);
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
-use call::Turns;
-use wire::openai::{self, Setup};
+use call::{
+    Turns,
+    cascade::{self, Judges},
+};
+use wire::{
+    chat,
+    deepgram::{AuraSetup, FluxSetup, NovaSetup},
+    openai::{self, Setup},
+};
 
-use crate::gate::config::{Config, Eagerness, Effort, Leg, NoiseReduction, OpenAiLeg, Turn};
+use crate::gate::config::{
+    CascadeLeg, Config, Eagerness, Effort, Hearing, Leg, NoiseReduction, OpenAiLeg, Speaking, Thinking,
+    ThinkingEffort, Turn, Vad,
+};
 
 /// What the call itself has to know.
 pub(super) fn for_call(config: &Config) -> call::Config {
@@ -27,6 +37,9 @@ fn turn_silence(leg: &Leg) -> Duration {
         Leg::OpenAi(OpenAiLeg { turn: Turn::Server { silence, .. }, .. }) => *silence,
         // A model that waits for the sense of a sentence says so within about a second when it is clear.
         Leg::OpenAi(OpenAiLeg { turn: Turn::Semantic { .. }, .. }) => Duration::from_secs(1),
+        // Flux judges by the words, and is sure within a moment of the last one when they make sense.
+        Leg::Cascade(leg) if leg.stt.model.starts_with("flux") => Duration::from_millis(400),
+        Leg::Cascade(leg) => leg.stt.silence,
         Leg::Echo(echo) => echo.pause,
     }
 }
@@ -37,8 +50,70 @@ fn patience(leg: &Leg) -> Duration {
         Leg::OpenAi(OpenAiLeg { reasoning: Some(Effort::Medium | Effort::High | Effort::Xhigh), .. }) => {
             Duration::from_secs(20)
         }
+        // The mind is asked a second time within this, see `cascade`.
+        Leg::Cascade(_) => Duration::from_secs(8),
         Leg::OpenAi(_) | Leg::Echo(_) => Duration::from_secs(5),
     }
+}
+
+/// What the core of a cascade has to know.
+pub(super) fn for_cascade(config: &Config, leg: &CascadeLeg, turns: Turns) -> cascade::Setup {
+    let judges = match leg.vad {
+        None => Judges::Both,
+        Some(Vad::Local) => Judges::Local,
+        Some(Vad::Provider) => Judges::Provider,
+    };
+    cascade::Setup { prompt: config.agent.prompt.clone(), turns, judges, ends_turns: None }
+}
+
+pub(super) fn for_flux(config: &Config, stt: &Hearing) -> FluxSetup {
+    let hint = stt.model.ends_with("multi").then(|| config.agent.language.as_deref().map(language)).flatten();
+    FluxSetup {
+        model: stt.model.clone(),
+        languages: hint.map(str::to_owned).into_iter().collect(),
+        keyterms: stt.keyterms.clone(),
+        sure: stt.eot_threshold,
+        guess: stt.eager_eot_threshold,
+        silence_ms: stt.eot_timeout.map(millis),
+    }
+}
+
+pub(super) fn for_nova(config: &Config, stt: &Hearing) -> NovaSetup {
+    NovaSetup {
+        model: stt.model.clone(),
+        language: config.agent.language.clone(),
+        keyterms: stt.keyterms.clone(),
+        silence_ms: millis(stt.silence),
+    }
+}
+
+pub(super) fn for_aura(config: &Config, tts: &Speaking) -> AuraSetup {
+    AuraSetup { model: tts.voice.clone(), speed: config.agent.speed.map(|speed| speed.clamp(0.7, 1.5)) }
+}
+
+pub(super) fn for_mind(config: &Config, llm: &Thinking) -> chat::Mind {
+    chat::Mind {
+        model: llm.model.clone(),
+        temperature: config.agent.temperature,
+        max_tokens: llm.max_tokens,
+        reasoning: llm.reasoning.map(|effort| match effort {
+            ThinkingEffort::None => chat::Reasoning::None,
+            ThinkingEffort::Minimal => chat::Reasoning::Minimal,
+            ThinkingEffort::Low => chat::Reasoning::Low,
+            ThinkingEffort::Medium => chat::Reasoning::Medium,
+            ThinkingEffort::High => chat::Reasoning::High,
+        }),
+        extra: llm.extra.clone(),
+    }
+}
+
+/// `pt` of `pt-BR`.
+fn language(tag: &str) -> &str {
+    tag.split('-').next().unwrap_or(tag)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the provider is asked to be.

@@ -21,13 +21,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{
-    Exchange,
-    alarm::Alarm,
-    carrier::Carrier,
-    desk::Desk,
-    leg::{Broken, Leg},
-    observer::Observer,
-    switchboard::Ticket,
+    Exchange, alarm::Alarm, carrier::Carrier, desk::Desk, leg::Leg, observer::Observer, switchboard::Ticket,
+    wired::Broken,
 };
 use crate::http::Slot;
 
@@ -117,7 +112,7 @@ impl Task {
             any = true;
             self.input(Input::Carrier(event));
         }
-        if let Poll::Ready(event) = self.leg.poll_event(cx) {
+        if let Poll::Ready(event) = self.leg.poll_event(cx, now()) {
             any = true;
             self.input(Input::Leg(event));
         }
@@ -126,7 +121,8 @@ impl Task {
             let input = verdict.unwrap_or_else(|refusal| Input::Refused(self.observer.refused(&refusal)));
             self.input(input);
         }
-        if self.alarm.poll(cx, self.call.poll_timeout().map(|(at, _)| at)).is_ready() {
+        let deadlines = [self.call.poll_timeout().map(|(at, _)| at), self.leg.poll_timeout()];
+        if self.alarm.poll(cx, deadlines.into_iter().flatten().min()).is_ready() {
             any = true;
             self.input(Input::Tick);
         }
@@ -158,7 +154,7 @@ impl Task {
                     self.call.handle(self.now, Input::Carrier(CarrierEvent::Gone(gone)));
                 }
             }
-            Command::Leg(command) => self.leg.obey(command),
+            Command::Leg(command) => self.leg.obey(self.now, command),
             Command::Admit(started) => {
                 self.observer.started(&started);
                 self.desk.started(started);
@@ -166,7 +162,7 @@ impl Task {
             Command::Dial(turns) => {
                 if let Some((config, issuer)) = self.desk.config() {
                     self.observer.dialled(config, issuer);
-                    self.leg = self.exchange.open_leg(config, turns);
+                    self.leg = self.exchange.open_leg(config, turns, self.now);
                 }
             }
             Command::Note(note) => {
@@ -187,7 +183,7 @@ impl Task {
             self.observer.ended(&summary, self.leg.dropped(), high_water);
         }
         let goodbye = poll_fn(|cx| {
-            let leg = self.leg.poll_flush(cx);
+            let leg = self.leg.poll_closed(cx);
             let carrier = self.carrier.poll_closed(cx);
             if leg.is_ready() && carrier.is_ready() { Poll::Ready(()) } else { Poll::Pending }
         });

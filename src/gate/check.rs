@@ -11,12 +11,13 @@ use serde_json::Value;
 use super::{
     Rules,
     claims::{Agent, Body, Call, Keys, Registered},
-    config::{self, CallRules, Config, Eagerness, EchoLeg, OpenAiLeg},
+    config::{self, CallRules, Config, Eagerness, EchoLeg, OpenAiLeg, Place},
     leg_claims::{Echo, Leg, OpenAi, Turn, TurnMode},
     loose::Switchable,
     problems::Problems,
     refusal::Code,
-    tools, upstream,
+    tools,
+    upstream::{self, Provider},
 };
 
 /// The flat form says the same as one `openai` leg.
@@ -93,15 +94,15 @@ pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Probl
     problems.is_empty().then_some(Config { agent, legs, call, context })
 }
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     form: Form,
-    rules: &'a Rules,
+    pub rules: &'a Rules,
     problems: &'a mut Problems,
 }
 
 impl Check<'_> {
     /// The path is told as it stands in the token.
-    fn add(&mut self, code: Code, path: &str, text: impl Into<String>) {
+    pub(super) fn add(&mut self, code: Code, path: &str, text: impl Into<String>) {
         let path = match self.form {
             Form::Flat if path == "keys.openai" => "openAIKey",
             Form::Flat if path == "agent.id" => "agentId",
@@ -118,7 +119,7 @@ impl Check<'_> {
     }
 
     /// A short word that goes into URLs, messages and logs.
-    fn name(&mut self, path: &str, name: Option<&String>, most: usize) {
+    pub(super) fn name(&mut self, path: &str, name: Option<&String>, most: usize) {
         let fine = |name: &String| {
             !name.trim().is_empty() && name.len() <= most && !name.chars().any(char::is_control)
         };
@@ -131,13 +132,13 @@ impl Check<'_> {
         }
     }
 
-    fn number(&mut self, path: &str, number: Option<f64>, least: f64, most: f64) {
+    pub(super) fn number(&mut self, path: &str, number: Option<f64>, least: f64, most: f64) {
         if number.is_some_and(|number| !(least..=most).contains(&number)) {
             self.add(Code::ClaimsValue, path, format!("must be between {least} and {most}"));
         }
     }
 
-    fn whole(&mut self, path: &str, number: Option<u64>, least: u64, most: u64) {
+    pub(super) fn whole(&mut self, path: &str, number: Option<u64>, least: u64, most: u64) {
         if number.is_some_and(|number| !(least..=most).contains(&number)) {
             self.add(Code::ClaimsValue, path, format!("must be between {least} and {most}"));
         }
@@ -198,9 +199,9 @@ impl Check<'_> {
             match leg {
                 Leg::OpenAi(leg) => checked.extend(self.openai(&path, leg, keys).map(config::Leg::OpenAi)),
                 Leg::Echo(leg) => checked.push(config::Leg::Echo(self.echo(&path, &leg))),
-                Leg::Cascade(_) => {
-                    let text = "is a cascade, which this version cannot run: use an `openai` leg";
-                    self.add(Code::ClaimsLegUnsupported, &path, text);
+                Leg::Cascade(leg) => {
+                    let cascade = self.cascade(&path, leg, keys);
+                    checked.extend(cascade.map(|leg| config::Leg::Cascade(Box::new(leg))));
                 }
             }
         }
@@ -224,36 +225,52 @@ impl Check<'_> {
             }
             Switchable::Off => None,
         };
-        let own = &self.rules.providers.openai;
-        let chosen = upstream::choose(leg.base_url.as_deref(), &own.base_url, &self.rules.allowed);
-        let chosen = chosen.map_err(|why| self.add(Code::ClaimsUpstream, &at("base_url"), why)).ok()?;
-        let key = match (&keys.openai, &own.key) {
-            (Some(key), _) => key.clone(),
-            (None, Some(key)) if chosen.own => key.clone(),
-            (None, Some(_)) => {
-                let text =
-                    format!("is missing: the relay's own key does not go to another `base_url` ({path})");
-                self.add(Code::ClaimsKeyMissing, "keys.openai", text);
-                return None;
-            }
-            (None, None) => {
-                let text = "is missing, and the relay has no key of its own: send it, or set OPENAI_API_KEY";
-                self.add(Code::ClaimsKeyMissing, "keys.openai", text);
-                return None;
-            }
-        };
-        let azure = upstream::is_azure(&chosen.base_url);
+        let rules = self.rules;
+        let own = &rules.providers.openai;
+        let place = self.place(path, leg.base_url.as_deref(), own, ("openai", keys.openai.as_ref()))?;
+        let azure = upstream::is_azure(&place.base_url);
         Some(OpenAiLeg {
             model: leg.model.unwrap_or_else(|| DEFAULT_MODEL.into()),
             auth: leg.auth.unwrap_or(if azure { config::Auth::ApiKey } else { config::Auth::Bearer }),
-            base_url: chosen.base_url,
-            key,
+            base_url: place.base_url,
+            key: place.key,
             turn,
             noise_reduction: leg.noise_reduction,
             transcription,
             max_output_tokens: leg.max_output_tokens,
             reasoning: leg.reasoning.map(|reasoning| reasoning.effort),
         })
+    }
+
+    /// The address that a leg names, or the relay's own, and the key that goes there.
+    pub(super) fn place(
+        &mut self,
+        path: &str,
+        asked: Option<&str>,
+        own: &Provider,
+        (name, key): (&'static str, Option<&SecretString>),
+    ) -> Option<Place> {
+        let chosen = upstream::choose(asked, &own.base_url, &self.rules.allowed);
+        let chosen =
+            chosen.map_err(|why| self.add(Code::ClaimsUpstream, &format!("{path}.base_url"), why)).ok()?;
+        let key = match (key, &own.key) {
+            (Some(key), _) => key.clone(),
+            (None, Some(key)) if chosen.own => key.clone(),
+            (None, Some(_)) => {
+                let text =
+                    format!("is missing: the relay's own key does not go to another `base_url` ({path})");
+                self.add(Code::ClaimsKeyMissing, &format!("keys.{name}"), text);
+                return None;
+            }
+            (None, None) => {
+                let variable = format!("{}_API_KEY", name.to_uppercase());
+                let text =
+                    format!("is missing, and the relay has no key of its own: send it, or set {variable}");
+                self.add(Code::ClaimsKeyMissing, &format!("keys.{name}"), text);
+                return None;
+            }
+        };
+        Some(Place { base_url: chosen.base_url, key, own: chosen.own })
     }
 
     fn turn(&mut self, path: &str, turn: &Turn) -> config::Turn {

@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 use secrecy::SecretString;
 use serde_json::Value;
 
-pub use super::leg_claims::{Auth, Eagerness, Effort, NoiseReduction};
+pub use super::leg_claims::{Auth, Eagerness, Effort, NoiseReduction, ThinkingEffort, ThinkingProvider, Vad};
 
 #[derive(Clone)]
 pub struct Config {
@@ -36,6 +36,7 @@ pub struct Agent {
 #[derive(Clone, Debug)]
 pub enum Leg {
     OpenAi(OpenAiLeg),
+    Cascade(Box<CascadeLeg>),
     Echo(EchoLeg),
 }
 
@@ -44,6 +45,7 @@ impl Leg {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::OpenAi(_) => "openai",
+            Self::Cascade(_) => "cascade",
             Self::Echo(_) => "echo",
         }
     }
@@ -71,6 +73,55 @@ pub enum Turn {
     Server { silence: Duration, threshold: Option<f64>, prefix_padding: Option<Duration> },
     /// A model.
     Semantic { eagerness: Eagerness },
+}
+
+/// An ear, a mind and a mouth.
+#[derive(Clone, Debug)]
+pub struct CascadeLeg {
+    pub stt: Hearing,
+    pub llm: Thinking,
+    pub tts: Speaking,
+    /// Nothing: whoever is first, confirmed by the other.
+    pub vad: Option<Vad>,
+}
+
+/// Where a part of a cascade is, and with whose key.
+#[derive(Clone)]
+pub struct Place {
+    /// Without a slash at the end.
+    pub base_url: String,
+    pub key: SecretString,
+    /// It is the provider's own service, of which more is known than of a server that copies it.
+    pub own: bool,
+}
+
+/// Deepgram's speech to text.
+#[derive(Clone, Debug)]
+pub struct Hearing {
+    pub place: Place,
+    pub model: String,
+    pub keyterms: Vec<String>,
+    pub eot_threshold: Option<f64>,
+    pub eager_eot_threshold: Option<f64>,
+    pub eot_timeout: Option<Duration>,
+    pub silence: Duration,
+}
+
+#[derive(Clone)]
+pub struct Thinking {
+    pub provider: ThinkingProvider,
+    pub place: Place,
+    pub model: String,
+    pub max_tokens: Option<u64>,
+    pub reasoning: Option<ThinkingEffort>,
+    pub extra: serde_json::Map<String, Value>,
+}
+
+/// Deepgram's text to speech.
+#[derive(Clone, Debug)]
+pub struct Speaking {
+    pub place: Place,
+    pub voice: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +190,25 @@ impl fmt::Debug for OpenAiLeg {
             .field("transcription", &self.transcription)
             .field("max_output_tokens", &self.max_output_tokens)
             .field("reasoning", &self.reasoning)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("base_url", &self.base_url).field("key", &format_args!("***")).finish()
+    }
+}
+
+impl fmt::Debug for Thinking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Thinking")
+            .field("provider", &self.provider)
+            .field("place", &self.place)
+            .field("model", &self.model)
+            .field("max_tokens", &self.max_tokens)
+            .field("reasoning", &self.reasoning)
+            .field("extra", &self.extra.keys().collect::<Vec<_>>())
             .finish()
     }
 }

@@ -25,7 +25,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(setting: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(setting: &'static str, message: impl Into<String>) -> Self {
         Self { setting, message: message.into() }
     }
 }

@@ -18,8 +18,8 @@ pub(super) enum Leg {
     /// One OpenAI Realtime session.
     #[serde(rename = "openai")]
     OpenAi(OpenAi),
-    /// Speech to text, language model and text to speech. Not in this version.
-    Cascade(#[expect(dead_code, reason = "read for its grammar, then refused")] Cascade),
+    /// Speech to text, language model and text to speech.
+    Cascade(Cascade),
     /// No provider: says back what it hears. The line test.
     Echo(Echo),
 }
@@ -130,46 +130,123 @@ pub enum Effort {
     Xhigh,
 }
 
-// Read so that a typo in a cascade is told as one; the leg itself is refused in `check`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "this version reads the grammar of a cascade, and refuses it")]
 pub(super) struct Cascade {
     pub stt: Hearing,
     pub llm: Thinking,
     pub tts: Speaking,
+    /// Who notices that the caller speaks. When left out: whoever is first, confirmed by the other.
+    pub vad: Option<Vad>,
+}
+
+/// Who notices that the caller speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+pub enum Vad {
+    /// The relay's own detector.
+    Local,
+    /// The speech-to-text provider.
+    Provider,
 }
 
 /// Speech to text.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "this version reads the grammar of a cascade, and refuses it")]
 pub(super) struct Hearing {
-    pub provider: String,
+    pub provider: HearingProvider,
+    /// `flux-general-en` when left out; `flux-…` ends turns by itself, `nova-…` by silence.
     pub model: Option<String>,
+    /// Words that are likely in this call, such as names.
+    #[cfg_attr(feature = "tools", schemars(length(max = 100)))]
+    pub keyterms: Option<Vec<String>>,
+    /// Flux: how sure it must be that a turn is over.
+    #[cfg_attr(feature = "tools", schemars(range(min = 0.5, max = 0.9)))]
+    pub eot_threshold: Option<f64>,
+    /// Flux: how sure it must be to begin an answer ahead of time. Never when left out.
+    #[cfg_attr(feature = "tools", schemars(range(min = 0.3, max = 0.9)))]
+    pub eager_eot_threshold: Option<f64>,
+    /// Flux: the silence that ends a turn in any case.
+    #[cfg_attr(feature = "tools", schemars(range(min = 500, max = 60000)))]
+    pub eot_timeout_ms: Option<u64>,
+    /// Nova: the silence that ends a turn. 300 when left out.
+    #[cfg_attr(feature = "tools", schemars(range(min = 10, max = 5000)))]
+    pub silence_ms: Option<u64>,
+    /// The relay's own address of the provider, or one whose host is in `UPSTREAM_ALLOW`.
+    pub base_url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+pub(super) enum HearingProvider {
+    Deepgram,
+    /// Not in this version.
+    Elevenlabs,
 }
 
 /// The language model.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "this version reads the grammar of a cascade, and refuses it")]
 pub(super) struct Thinking {
-    pub provider: String,
+    pub provider: ThinkingProvider,
+    /// Such as `openai/gpt-oss-20b` at Groq or `gpt-6-luna` at OpenAI.
     pub model: String,
+    /// The longest answer in tokens, thoughts included.
+    #[cfg_attr(feature = "tools", schemars(range(min = 1, max = 100000)))]
+    pub max_tokens: Option<u64>,
+    /// How long it thinks before it speaks. As short as the model allows when left out.
+    pub reasoning: Option<ThinkingEffort>,
+    /// More fields of the request as the provider names them; `null` takes one of ours out.
+    pub extra: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The relay's own address of the provider, or one whose host is in `UPSTREAM_ALLOW`: any server that speaks
+    /// chat completions.
+    pub base_url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+pub enum ThinkingProvider {
+    Groq,
+    #[serde(rename = "openai")]
+    OpenAi,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+pub enum ThinkingEffort {
+    None,
+    Minimal,
+    Low,
+    Medium,
+    High,
 }
 
 /// Text to speech.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "this version reads the grammar of a cascade, and refuses it")]
 pub(super) struct Speaking {
-    pub provider: String,
+    pub provider: SpeakingProvider,
+    /// Such as `aura-2-thalia-en`.
     pub voice: String,
-    pub model: Option<String>,
+    /// The relay's own address of the provider, or one whose host is in `UPSTREAM_ALLOW`.
+    pub base_url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+pub(super) enum SpeakingProvider {
+    Deepgram,
+    /// Not in this version.
+    Elevenlabs,
 }
 
 #[derive(Default, Deserialize)]

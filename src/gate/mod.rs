@@ -12,6 +12,7 @@
 //! Nothing in a refusal, an error or a debug print holds a token, a key or a prompt.
 
 mod check;
+mod check_cascade;
 mod claims;
 pub mod config;
 mod envelope;

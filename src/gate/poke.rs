@@ -48,7 +48,11 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
         require_call_binding: false,
         require_sealed: false,
         upstream_allow: Vec::new(),
-        providers: Providers { openai },
+        providers: Providers {
+            openai,
+            deepgram: Provider { key: None, base_url: "https://api.deepgram.com/v1".into() },
+            groq: Provider { key: None, base_url: "https://api.groq.com/openai/v1".into() },
+        },
         max_call: Duration::from_secs(14_400),
         region: None,
         allow_private: false,

@@ -68,7 +68,6 @@ codes! {
     ClaimsVersion "claims_version" 401 "`v` is not 1."
     ClaimsMixed "claims_mixed" 401 "Two forms in one token: flat (`prompt`, `openAIKey`, …), `agent` and `legs`, or `config`."
     ClaimsKeyMissing "claims_key_missing" 401 "Neither the token nor the relay has the provider's key."
-    ClaimsLegUnsupported "claims_leg_unsupported" 401 "A leg of a kind that this version cannot run yet."
     ClaimsNotSupported "claims_not_supported" 401 "A part of the contract that this version cannot do yet, so the call would silently lack it."
     ClaimsUpstream "claims_upstream" 401 "`base_url` is neither the relay's own nor in `UPSTREAM_ALLOW`."
     ClaimsUrl "claims_url" 401 "A URL that the relay does not call: not https, or not a public address."

@@ -20,6 +20,8 @@ pub struct Provider {
 #[derive(Clone, Debug)]
 pub struct Providers {
     pub openai: Provider,
+    pub deepgram: Provider,
+    pub groq: Provider,
 }
 
 /// Hosts that a token may name: `api.example.com`, `api.example.com:8443` or `*.example.com`.

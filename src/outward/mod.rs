@@ -3,5 +3,6 @@
 pub mod address;
 pub mod dial;
 pub mod dns;
+pub mod requests;
 mod stream;
 pub mod tls;

@@ -116,9 +116,14 @@ impl Settings {
 
     /// The part that the token gate works with.
     pub fn for_gate(&self) -> GateSettings {
-        let openai = gate::Provider {
-            key: self.openai.key.as_deref().cloned(),
-            base_url: self.openai.base_url.http(""),
+        let provider = |own: &Provider| gate::Provider {
+            key: own.key.as_deref().cloned(),
+            base_url: own.base_url.http(""),
+        };
+        let providers = gate::Providers {
+            openai: provider(&self.openai),
+            deepgram: provider(&self.deepgram),
+            groq: provider(&self.groq),
         };
         GateSettings {
             secrets: self.relay_secret.as_deref().map(gate::secrets).unwrap_or_default(),
@@ -127,7 +132,7 @@ impl Settings {
             require_call_binding: self.require_call_binding,
             require_sealed: self.require_sealed,
             upstream_allow: self.upstream_allow.clone(),
-            providers: gate::Providers { openai },
+            providers,
             max_call: self.max_call,
             region: self.fly.region.clone(),
             allow_private: self.webhook_allow_private,

@@ -45,6 +45,23 @@ fn shown(refusal: &Refusal) -> String {
     format!("{refusal} {refusal:?}")
 }
 
+fn cascade() -> Value {
+    json!({
+        "kind": "cascade",
+        "stt": { "provider": "deepgram", "model": "flux-general-en" },
+        "llm": { "provider": "groq", "model": "openai/gpt-oss-20b" },
+        "tts": { "provider": "deepgram", "voice": "aura-2-thalia-en" },
+    })
+}
+
+/// With both keys, and one field of the cascade otherwise.
+fn cascade_with(path: &str, value: impl Into<Value>) -> Value {
+    let mut cascade = cascade();
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    cascade.pointer_mut(parent).unwrap()[name] = value.into();
+    json!({ "legs": [cascade], "keys": { "deepgram": "dg-key", "groq": "gsk-key" } })
+}
+
 /// Signed under another header.
 fn under(header: Value) -> String {
     minter().sign_bytes(&header, claims().to_string().as_bytes())
@@ -317,8 +334,8 @@ fn unknown_fields_at_every_level() {
             claim(
                 "cascade",
                 leg(
-                    json!({ "kind": "cascade", "stt": { "provider": "a" }, "llm": { "provider": "a", "model": "b" },
-            "tts": { "provider": "a", "voice": "b", "speeed": 1 } }),
+                    json!({ "kind": "cascade", "stt": { "provider": "deepgram" }, "llm": { "provider": "groq", "model": "b" },
+            "tts": { "provider": "deepgram", "voice": "b", "speeed": 1 } }),
                 ),
                 Unknown,
                 "legs[1].tts.speeed",
@@ -394,15 +411,91 @@ fn values() {
             claim("kind unknown", leg(json!({ "kind": "MARKER" })), ClaimsValue, "legs[0].kind"),
             claim("kind is a number", leg(json!({ "kind": 7 })), ClaimsType, "legs[0].kind"),
             claim(
-                "a cascade",
-                leg(
-                    json!({ "kind": "cascade", "stt": { "provider": "deepgram", "model": "flux-general-en" },
-            "llm": { "provider": "groq", "model": "openai/gpt-oss-20b" },
-            "tts": { "provider": "deepgram", "voice": "aura-2-thalia-en" } }),
-                ),
-                ClaimsLegUnsupported,
-                "legs[0]",
+                "a cascade without a key",
+                json!({ "legs": [cascade()], "keys": { "groq": "MARKER" } }),
+                ClaimsKeyMissing,
+                "keys.deepgram",
             ),
+            claim(
+                "a cascade with the other key",
+                json!({ "legs": [cascade()], "keys": { "deepgram": "MARKER", "openai": "MARKER" } }),
+                ClaimsKeyMissing,
+                "keys.groq",
+            ),
+            claim(
+                "an unknown ear",
+                cascade_with("/stt/provider", "MARKER"),
+                ClaimsValue,
+                "legs[0].stt.provider",
+            ),
+            claim(
+                "an ear to come",
+                cascade_with("/stt/provider", "elevenlabs"),
+                ClaimsNotSupported,
+                "legs[0].stt.provider",
+            ),
+            claim(
+                "a voice to come",
+                cascade_with("/tts/provider", "elevenlabs"),
+                ClaimsNotSupported,
+                "legs[0].tts.provider",
+            ),
+            claim(
+                "a voice of Flux",
+                cascade_with("/tts/voice", "flux-kit-en"),
+                ClaimsNotSupported,
+                "legs[0].tts.voice",
+            ),
+            claim("an empty model", cascade_with("/llm/model", ""), ClaimsValue, "legs[0].llm.model"),
+            claim(
+                "a mind elsewhere",
+                cascade_with("/llm/base_url", "https://evil.example/v1"),
+                ClaimsUpstream,
+                "legs[0].llm.base_url",
+            ),
+            claim(
+                "an ear elsewhere",
+                cascade_with("/stt/base_url", "https://evil.example/v1"),
+                ClaimsUpstream,
+                "legs[0].stt.base_url",
+            ),
+            claim(
+                "surer than sure",
+                cascade_with("/stt/eot_threshold", 1.5),
+                ClaimsValue,
+                "legs[0].stt.eot_threshold",
+            ),
+            claim(
+                "eager above sure",
+                cascade_with("/stt/eager_eot_threshold", 0.8),
+                ClaimsValue,
+                "legs[0].stt.eager_eot_threshold",
+            ),
+            claim(
+                "Nova's field at Flux",
+                cascade_with("/stt/silence_ms", 300),
+                ClaimsValue,
+                "legs[0].stt.silence_ms",
+            ),
+            claim(
+                "too many keyterms",
+                cascade_with("/stt/keyterms", vec!["x"; 101]),
+                ClaimsValue,
+                "legs[0].stt.keyterms",
+            ),
+            claim(
+                "an empty keyterm",
+                cascade_with("/stt/keyterms", json!(["x", ""])),
+                ClaimsValue,
+                "legs[0].stt.keyterms[1]",
+            ),
+            claim(
+                "our own field",
+                cascade_with("/llm/extra", json!({ "messages": [] })),
+                ClaimsValue,
+                "legs[0].llm.extra.messages",
+            ),
+            claim("an odd detector", cascade_with("/vad", "MARKER"), ClaimsValue, "legs[0].vad"),
             claim(
                 "half a cascade",
                 leg(json!({ "kind": "cascade", "stt": { "provider": "deepgram" } })),

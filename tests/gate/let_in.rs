@@ -122,7 +122,7 @@ fn an_echo_leg_needs_no_key_and_fallbacks_are_kept_in_order() {
         .iter()
         .map(|leg| match leg {
             Leg::Echo(echo) => echo.pause.as_millis(),
-            Leg::OpenAi(_) => panic!("an echo leg"),
+            Leg::OpenAi(_) | Leg::Cascade(_) => panic!("an echo leg"),
         })
         .collect();
     assert_eq!(pauses, [600, 900]);
@@ -209,4 +209,32 @@ fn nothing_that_is_secret_is_ever_printed() {
     let shown = format!("{gate:?} {pass:?} {config:#?} {config:?} {:?} {:?}", minter(), settings());
     assert!(!shown.contains("MARKER"), "{shown}");
     assert!(shown.contains("***"), "{shown}");
+}
+
+#[test]
+fn a_cascade_has_its_parts_where_the_relay_or_the_token_puts_them() {
+    let mut settings = settings();
+    settings.providers.deepgram.key = Some("the relay's".into());
+    settings.upstream_allow.push("llm.example.com".into());
+    let claims = with(json!({
+        "legs": [{
+            "kind": "cascade", "vad": "local",
+            "stt": { "provider": "deepgram", "keyterms": ["Mill Street"], "eager_eot_threshold": 0.4 },
+            "llm": { "provider": "openai", "model": "gpt-6-luna", "base_url": "https://llm.example.com/v1/",
+                     "reasoning": "none", "max_tokens": 300, "extra": { "verbosity": "low" } },
+            "tts": { "provider": "deepgram", "voice": "aura-2-thalia-en" },
+        }],
+        "keys": { "openai": "sk-mine" },
+    }));
+    let config = config(&Gate::new(settings).unwrap(), &minter().sign(&claims)).unwrap();
+    assert_eq!(config.legs[0].kind(), "cascade");
+    let Leg::Cascade(leg) = &config.legs[0] else { panic!("a cascade") };
+    assert_eq!((leg.stt.model.as_str(), leg.stt.eager_eot_threshold), ("flux-general-en", Some(0.4)));
+    assert_eq!(leg.stt.place.key.expose_secret(), "the relay's");
+    assert_eq!(leg.tts.place.base_url, "https://api.deepgram.com/v1");
+    assert_eq!((leg.llm.place.base_url.as_str(), leg.llm.place.own), ("https://llm.example.com/v1", false));
+    assert_eq!(leg.llm.place.key.expose_secret(), "sk-mine");
+    assert_eq!((leg.llm.max_tokens, leg.llm.extra.len()), (Some(300), 1));
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("sk-mine") && !shown.contains("the relay's"), "{shown}");
 }

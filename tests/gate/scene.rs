@@ -27,7 +27,11 @@ pub fn settings() -> GateSettings {
         require_call_binding: true,
         require_sealed: false,
         upstream_allow: vec!["*.openai.azure.com".into(), "eu.api.openai.com".into()],
-        providers: Providers { openai },
+        providers: Providers {
+            openai,
+            deepgram: Provider { key: None, base_url: "https://api.deepgram.com/v1".into() },
+            groq: Provider { key: None, base_url: "https://api.groq.com/openai/v1".into() },
+        },
         max_call: Duration::from_secs(3_600),
         region: Some("iad".into()),
         allow_private: false,

@@ -8,7 +8,8 @@ use call::{Audio, CarrierCommand, CarrierEvent, ItemId, LegCommand, LegEvent, Ma
 use serde::de::IgnoredAny;
 
 use crate::{
-    openai::{self, Frame, Session, Setup},
+    openai::{self, Session, Setup},
+    protocol::{Frame, Protocol},
     twilio::Line,
 };
 
@@ -48,7 +49,7 @@ pub fn openai(lines: &[u8]) {
         while let Some(frame) = session.poll_frame() {
             match frame {
                 Frame::Control(text) | Frame::Audio { text, .. } => is_json(&text),
-                Frame::Ping | Frame::Close => {}
+                Frame::Sound { .. } | Frame::Ping | Frame::Close => {}
             }
         }
     }

@@ -4,8 +4,17 @@
 //! randomness. Vendors add events and fields without notice, so what is unknown is let pass here, and what
 //! is broken is named and counted; nothing that arrives may panic.
 
+pub mod chat;
+pub mod deepgram;
 #[doc(hidden)]
 pub mod fuzz;
 mod loose;
 pub mod openai;
+mod part;
+mod plain;
+mod protocol;
+mod query;
 pub mod twilio;
+
+pub use part::{Ear, Mouth};
+pub use protocol::{Frame, Protocol};

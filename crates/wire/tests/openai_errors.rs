@@ -7,7 +7,10 @@ use std::borrow::Cow;
 use call::{FailureKind, LegCommand, LegEvent, Oddity, Outcome, Turns};
 use scene::*;
 use serde_json::{Value, json};
-use wire::openai::{Setup, refused};
+use wire::{
+    Protocol,
+    openai::{Setup, refused},
+};
 
 #[derive(Clone, Copy, Debug)]
 enum Means {
@@ -272,7 +275,7 @@ fn a_failed_leg_still_says_goodbye_and_nothing_else() {
     scene.call(LegCommand::Ping);
     scene.call(LegCommand::Close);
     assert_eq!(scene.frames(), ["close"]);
-    scene.session.read_binary();
+    scene.session.read_binary(&bytes::Bytes::new());
     scene.session.pong();
     assert_eq!(scene.events().len(), 1);
 }

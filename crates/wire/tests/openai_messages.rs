@@ -6,7 +6,10 @@ use call::{FailureKind, LegCommand, LegEvent, Oddity, Turns, Usage};
 use proptest::prelude::*;
 use scene::*;
 use serde_json::{Value, json};
-use wire::openai::{Frame, Session, Setup, path_and_query, refused};
+use wire::{
+    Frame, Protocol,
+    openai::{Session, Setup, path_and_query, refused},
+};
 
 #[test]
 fn usage_is_read_whatever_part_of_it_is_missing() {
@@ -166,12 +169,12 @@ fn a_provider_that_talks_nonsense_fails() {
     scene.text("<html>");
     assert_eq!(scene.failure().kind, FailureKind::Nonsense);
     let mut scene = Scene::new(Setup::default());
-    scene.session.read_binary();
+    scene.session.read_binary(&bytes::Bytes::new());
     assert_eq!(scene.failure().kind, FailureKind::Nonsense);
     let mut scene = Scene::ready(Turns::Live);
     for _ in 0..8 {
         scene.text("{");
-        scene.session.read_binary();
+        scene.session.read_binary(&bytes::Bytes::new());
     }
     assert_eq!(scene.events(), [const { LegEvent::Odd(Oddity::Malformed) }; 16]);
     scene.text("{");

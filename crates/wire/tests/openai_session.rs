@@ -6,7 +6,10 @@ use bytes::Bytes;
 use call::{Audio, FailureKind, ItemId, LegCommand, LegEvent, Outcome, ReplyId, Turns, Usage};
 use scene::*;
 use serde_json::{Value, json};
-use wire::openai::{Eagerness, Frame, NoiseReduction, ReasoningEffort, Setup, Transcription, Turn};
+use wire::{
+    Frame, Protocol,
+    openai::{Eagerness, NoiseReduction, ReasoningEffort, Setup, Transcription, Turn},
+};
 
 #[test]
 fn a_whole_turn_is_told_in_the_call_s_words() {

@@ -47,6 +47,12 @@ impl Guess {
         Self { ask, words, answer: String::new(), end: None }
     }
 
+    fn take_words(&mut self, text: &str) {
+        if self.answer.len() + text.len() <= MOST_LETTERS * 4 {
+            self.answer.push_str(text);
+        }
+    }
+
     /// What to cancel when nobody wants it.
     pub fn running(self) -> Option<AskId> {
         self.end.is_none().then_some(self.ask)
@@ -130,11 +136,7 @@ impl Cascade {
         match event {
             MindEvent::Ready => self.is_ready(1),
             MindEvent::Words { ask, text } => match (&mut self.guess, &mut self.answer) {
-                (Some(guess), _) if guess.ask == ask => {
-                    if guess.answer.len() + text.len() <= MOST_LETTERS * 4 {
-                        guess.answer.push_str(&text);
-                    }
-                }
+                (Some(guess), _) if guess.ask == ask => guess.take_words(&text),
                 (_, Some(answer)) if answer.ask == Some(ask) => {
                     answer.due = Some(self.now + MORE_WORDS);
                     self.take_words(&text);
@@ -277,6 +279,7 @@ impl Cascade {
                     self.events.push_back(LegEvent::Heard { item, words });
                 }
             }
+            MouthEvent::Stopped => self.upkeep.stopping = None,
             MouthEvent::Alive => {}
             MouthEvent::Odd(oddity) => self.events.push_back(LegEvent::Odd(oddity)),
             MouthEvent::Failed(failure) => self.mouth_is_lost(failure),
@@ -342,6 +345,7 @@ impl Cascade {
     /// A mouth that knows what was heard is told so together with the stop.
     pub(super) fn stop_the_mouth(&mut self, heard: Option<Duration>) {
         if let Some((reply, _)) = self.to_stop.take() {
+            self.upkeep.stopping = Some(self.now + STOPS_WITHIN);
             self.order(Order::Mouth(MouthCommand::Stop { reply, heard }));
         }
     }
@@ -352,6 +356,9 @@ const FIRST_WORDS: Duration = Duration::from_secs(3);
 
 /// A pause in the middle; what was said so far is then the answer.
 const MORE_WORDS: Duration = Duration::from_secs(5);
+
+/// A mouth that goes on after this is opened anew: the next reply waits for it.
+const STOPS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Four minutes of speech.
 const MOST_LETTERS: usize = 4_000;

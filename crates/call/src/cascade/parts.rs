@@ -93,6 +93,8 @@ pub enum MouthEvent {
     },
     /// All audio of this reply has come.
     Done(ReplyId),
+    /// What was being said is stopped: no stale sound comes any more.
+    Stopped,
     /// Of a reply that was stopped, exactly these words were heard, as the mouth knows them.
     Heard {
         reply: ReplyId,

@@ -24,6 +24,8 @@ pub(super) struct Upkeep {
     carried: Option<(String, Option<Instant>)>,
     /// The words of the turn so far.
     pub so_far: String,
+    /// The mouth was told to stop, and must have by then.
+    pub stopping: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -80,6 +82,7 @@ impl Upkeep {
             hold: Hold::default(),
             carried: None,
             so_far: String::new(),
+            stopping: None,
         }
     }
 
@@ -110,6 +113,7 @@ impl Upkeep {
             self.ear.open.then_some(self.in_turn).flatten().map(|spoke| spoke + SILENT_EAR),
             self.ear.due,
             self.mouth.due,
+            self.stopping,
             self.carried.as_ref().and_then(|(_, due)| *due),
         ];
         due.into_iter().flatten().fold(self.said + KEEP_ALIVE, Instant::min)
@@ -176,6 +180,7 @@ impl Cascade {
     }
 
     pub(super) fn mouth_is_lost(&mut self, failure: Failure) {
+        self.upkeep.stopping = None;
         if self.upkeep.mouth.breaks(self.now, &failure) {
             self.order(Order::Mouth(MouthCommand::Open));
         } else {
@@ -190,6 +195,10 @@ impl Cascade {
         }
         if self.upkeep.mouth.due.is_some_and(|due| due <= now) {
             return self.fail(late("text to speech"));
+        }
+        if self.upkeep.stopping.is_some_and(|due| due <= now) {
+            let (provider, kind) = ("text to speech", FailureKind::Stalled);
+            self.mouth_is_lost(Failure { provider, kind, detail: "it did not stop speaking".into() });
         }
         if let Some((_, Some(due))) = &self.upkeep.carried
             && *due <= now

@@ -3,8 +3,6 @@
 //! Audio is spliced: fifty frames a second need no serializer, and [`Audio`] has shown that its text is safe
 //! between two quotes. Everything else is rare and goes through serde, because ids and words are not ours.
 
-use std::{fmt, time::Duration};
-
 use bytes::{BufMut, Bytes, BytesMut};
 use call::{Audio, Turns};
 use serde_json::{Value, json};
@@ -14,45 +12,11 @@ use super::{
     setup::{Setup, Transcription, Turn},
 };
 
-/// One thing to send, in order.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Frame {
-    /// A text message that must arrive.
-    Control(Bytes),
-    /// A text message with so much of the caller's voice, which is useless when it is late.
-    Audio {
-        text: Bytes,
-        time: Duration,
-    },
-    Ping,
-    /// Close with 1000.
-    Close,
-}
-
-/// Without the words: instructions and voices stay out of logs.
-impl fmt::Debug for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Control(text) => write!(f, "Control({} bytes)", text.len()),
-            Self::Audio { time, .. } => write!(f, "Audio({time:?})"),
-            Self::Ping => f.write_str("Ping"),
-            Self::Close => f.write_str("Close"),
-        }
-    }
-}
+use crate::{protocol::Frame, query::Query};
 
 /// Path and query of the socket, to be appended to a base path such as `/v1`.
 pub fn path_and_query(model: &str) -> String {
-    let mut path = String::from("/realtime?model=");
-    for byte in model.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                path.push(char::from(byte))
-            }
-            _ => path.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    path
+    Query::of("/realtime").with("model", model).end()
 }
 
 /// The first update: everything, and the only one with formats and voice.

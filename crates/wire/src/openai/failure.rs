@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use call::{Failure, FailureKind};
 use serde::Deserialize;
 
-use crate::loose::Text;
+use crate::{loose::Text, plain::plain};
 
 /// What to do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,43 +169,7 @@ fn by_words(message: &str) -> Class {
     }
 }
 
-/// A provider's words for a log or a report: short, on one line, and without anything that may be a key.
-fn plain(text: &str) -> String {
-    let mut plain = String::new();
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
-        let word = if may_be_a_key(word) { "***" } else { word };
-        if !plain.is_empty() {
-            plain.push(' ');
-        }
-        plain.push_str(word);
-        if plain.len() > 4 * LONGEST_DETAIL {
-            break;
-        }
-    }
-    match plain.char_indices().nth(LONGEST_DETAIL) {
-        Some((end, _)) => plain[..end].to_owned(),
-        None => plain,
-    }
-}
-
-/// A word with a part that starts like a key, is masked with stars, or is long and mixes letters and digits.
-fn may_be_a_key(word: &str) -> bool {
-    word.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*'))).any(|part| {
-        let lower = part.to_ascii_lowercase();
-        KEYS_START_WITH.iter().any(|start| lower.starts_with(start))
-            || part.contains("**")
-            || part.len() >= 32
-                && part.bytes().any(|c| c.is_ascii_digit())
-                && part.bytes().any(|c| c.is_ascii_alphabetic())
-    })
-}
-
-const KEYS_START_WITH: [&str; 6] = ["sk-", "sk_", "ek_", "sess-", "xai-", "eyj"];
-
 const PROVIDER: &str = "openai";
-
-/// In characters. Enough for a sentence.
-const LONGEST_DETAIL: usize = 200;
 
 /// An answer to an upgrade that is longer is no error message.
 const LONGEST_BODY: usize = 16 * 1024;

@@ -15,7 +15,7 @@ mod session;
 mod setup;
 mod usage;
 
-pub use client::{Frame, path_and_query};
+pub use client::path_and_query;
 pub use failure::refused;
 pub use session::Session;
 pub use setup::{Eagerness, NoiseReduction, ReasoningEffort, Setup, Transcription, Turn};

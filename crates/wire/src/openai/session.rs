@@ -13,13 +13,14 @@ use bytes::{Bytes, BytesMut};
 use call::{Failure, FailureKind, LegCommand, LegEvent, Oddity, Say, Turns};
 
 use super::{
-    client::{self, Frame},
+    client,
     creates::{Creates, What},
     failure,
     names::{Cut, Names},
     server,
     setup::Setup,
 };
+use crate::protocol::{Frame, Protocol};
 
 /// One session, from the open socket to its close.
 pub struct Session {
@@ -74,9 +75,14 @@ impl Session {
             frames: VecDeque::new(),
         }
     }
+}
+
+impl Protocol for Session {
+    type Event = LegEvent;
+    type Command = LegCommand;
 
     /// Takes one text message of the provider.
-    pub fn read(&mut self, text: &Bytes) {
+    fn read(&mut self, text: &Bytes) {
         if self.is_over() || !self.is_taken_from() {
             return;
         }
@@ -87,28 +93,28 @@ impl Session {
     }
 
     /// Takes one binary message, of which there should be none.
-    pub fn read_binary(&mut self) {
+    fn read_binary(&mut self, _: &Bytes) {
         if !self.is_over() && self.is_taken_from() {
             self.nonsense();
         }
     }
 
     /// The provider answered a ping.
-    pub fn pong(&mut self) {
+    fn pong(&mut self) {
         if !self.is_over() && self.is_taken_from() {
             self.events.push_back(LegEvent::Alive);
         }
     }
 
     /// The provider closed the socket, or without a code: it broke.
-    pub fn closed(&mut self, code: Option<u16>, reason: &str) {
+    fn closed(&mut self, code: Option<u16>, reason: &str) {
         if !self.is_over() {
             self.fail(failure::closed(code, reason));
         }
     }
 
     /// Takes one command of the call.
-    pub fn obey(&mut self, command: LegCommand) {
+    fn obey(&mut self, command: LegCommand) {
         if let LegCommand::Close = command {
             if self.phase != Phase::Closed {
                 self.phase = Phase::Closed;
@@ -152,15 +158,17 @@ impl Session {
         }
     }
 
-    pub fn poll_event(&mut self) -> Option<LegEvent> {
+    fn poll_event(&mut self) -> Option<LegEvent> {
         self.events.pop_front()
     }
 
     /// What goes to the provider next, in order.
-    pub fn poll_frame(&mut self) -> Option<Frame> {
+    fn poll_frame(&mut self) -> Option<Frame> {
         self.frames.pop_front()
     }
+}
 
+impl Session {
     fn is_over(&self) -> bool {
         match self.phase {
             Phase::Greeting | Phase::SettingUp { .. } | Phase::Ready => false,

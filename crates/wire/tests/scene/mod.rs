@@ -5,7 +5,10 @@
 use bytes::Bytes;
 use call::{Audio, Failure, FailureKind, ItemId, LegCommand, LegEvent, Outcome, ReplyId, Say, Turns};
 use serde_json::{Value, json};
-use wire::openai::{Frame, Session, Setup};
+use wire::{
+    Frame, Protocol,
+    openai::{Session, Setup},
+};
 
 #[derive(Debug)]
 pub struct Scene {
@@ -70,6 +73,7 @@ impl Scene {
             Frame::Control(text) | Frame::Audio { text, .. } => {
                 serde_json::from_slice(&text).expect("we write JSON")
             }
+            Frame::Sound { .. } => panic!("binary to OpenAI"),
             Frame::Ping => json!("ping"),
             Frame::Close => json!("close"),
         };

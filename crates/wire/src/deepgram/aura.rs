@@ -1,0 +1,219 @@
+//! Aura, the voice (`/v1/speak`).
+//!
+//! Its sound has no name on it: what belongs to which reply is known by counting flushes, and after a `Clear`
+//! everything until `Cleared` is stale. More than 20 flushes a minute are ignored, so there are two for a reply
+//! at most: one after a first clause that ends without a full stop, for the voice begins by itself at the ends
+//! of sentences, and one after the last word.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use call::{
+    Audio, FailureKind, Oddity, ReplyId,
+    cascade::{MouthCommand, MouthEvent},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{closed, control, failure};
+use crate::{
+    loose::Text,
+    protocol::{Frame, Protocol},
+    query::Query,
+};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuraSetup {
+    /// Such as `aura-2-thalia-en`: voice and language in one.
+    pub model: String,
+    /// 0.7 to 1.5.
+    pub speed: Option<f64>,
+}
+
+impl AuraSetup {
+    pub fn path_and_query(&self) -> String {
+        let query = Query::of("/v1/speak").with("model", &self.model);
+        query.with("encoding", "mulaw").with("sample_rate", "8000").with_some("speed", self.speed).end()
+    }
+}
+
+#[derive(Debug)]
+pub struct Aura {
+    /// The reply whose sound comes now.
+    reply: Option<ReplyId>,
+    /// Flushes that were not confirmed; a reply's last one says whose.
+    flushes: VecDeque<Option<ReplyId>>,
+    /// A `Clear` is out: what comes is stale, and what is to be said waits.
+    clearing: bool,
+    waiting: Vec<Frame>,
+    over: bool,
+    malformed: u32,
+    events: VecDeque<MouthEvent>,
+    frames: VecDeque<Frame>,
+}
+
+impl Default for Aura {
+    /// The socket is open, and that is all it says about being ready.
+    fn default() -> Self {
+        Self {
+            reply: None,
+            flushes: VecDeque::new(),
+            clearing: false,
+            waiting: Vec::new(),
+            over: false,
+            malformed: 0,
+            events: VecDeque::from([MouthEvent::Ready]),
+            frames: VecDeque::new(),
+        }
+    }
+}
+
+impl Protocol for Aura {
+    type Event = MouthEvent;
+    type Command = MouthCommand;
+
+    fn read(&mut self, text: &Bytes) {
+        if self.over {
+            return;
+        }
+        let Ok(message) = serde_json::from_slice::<Message<'_>>(text) else { return self.nonsense() };
+        match &*message.kind.0 {
+            "Flushed" if self.clearing => {}
+            "Flushed" => {
+                if let Some(Some(reply)) = self.flushes.pop_front() {
+                    self.events.push_back(MouthEvent::Done(reply));
+                }
+            }
+            "Cleared" => self.cleared(),
+            "Metadata" => {}
+            "Warning" => self.events.push_back(MouthEvent::Odd(Oddity::OwnError)),
+            "Error" => {
+                let words = [message.code.some(), message.description.some()];
+                let words: Vec<&str> = words.into_iter().flatten().collect();
+                self.fail(failure(FailureKind::Provider, &words.join(": ")));
+            }
+            "" => self.nonsense(),
+            _ => self.events.push_back(MouthEvent::Odd(Oddity::UnknownEvent)),
+        }
+    }
+
+    fn read_binary(&mut self, bytes: &Bytes) {
+        if self.over || self.clearing || bytes.is_empty() {
+            return;
+        }
+        if let Some(reply) = self.reply {
+            self.events.push_back(MouthEvent::Speech { reply, audio: Audio::ulaw(bytes) });
+        }
+    }
+
+    fn pong(&mut self) {
+        self.events.push_back(MouthEvent::Alive);
+    }
+
+    fn closed(&mut self, code: Option<u16>, reason: &str) {
+        if !self.over {
+            self.fail(closed(code, reason));
+        }
+    }
+
+    fn obey(&mut self, command: MouthCommand) {
+        if self.over {
+            return;
+        }
+        match command {
+            MouthCommand::Say { reply, words } => {
+                let first = self.reply.replace(reply) != Some(reply);
+                for piece in pieces(&words) {
+                    self.send(control(&json!({ "type": "Speak", "text": format!("{piece} ") })));
+                }
+                if first && !words.ends_with(['.', '!', '?', '…', '。', '।']) {
+                    self.flush(None);
+                }
+            }
+            MouthCommand::Finish(reply) => self.flush(Some(reply)),
+            MouthCommand::Stop { .. } => {
+                self.reply = None;
+                self.waiting.clear();
+                self.flushes.clear();
+                if !std::mem::replace(&mut self.clearing, true) {
+                    self.frames.push_back(control(&json!({ "type": "Clear" })));
+                }
+            }
+            MouthCommand::KeepAlive => self.frames.push_back(Frame::Ping),
+            MouthCommand::Close => {
+                self.over = true;
+                self.frames.push_back(control(&json!({ "type": "Close" })));
+            }
+            MouthCommand::Open => {}
+        }
+    }
+
+    fn poll_event(&mut self) -> Option<MouthEvent> {
+        self.events.pop_front()
+    }
+
+    fn poll_frame(&mut self) -> Option<Frame> {
+        self.frames.pop_front()
+    }
+}
+
+impl Aura {
+    fn flush(&mut self, last_of: Option<ReplyId>) {
+        self.flushes.push_back(last_of);
+        self.send(control(&json!({ "type": "Flush" })));
+    }
+
+    /// What follows a `Clear` waits for its answer: sound of the old text would be taken for the new one's.
+    fn send(&mut self, frame: Frame) {
+        if self.clearing { self.waiting.push(frame) } else { self.frames.push_back(frame) }
+    }
+
+    fn cleared(&mut self) {
+        if std::mem::take(&mut self.clearing) {
+            self.events.push_back(MouthEvent::Stopped);
+            self.frames.extend(self.waiting.drain(..));
+        }
+    }
+
+    fn nonsense(&mut self) {
+        self.malformed += 1;
+        if self.malformed > MOST_MALFORMED {
+            return self.fail(failure(FailureKind::Nonsense, "messages that cannot be read"));
+        }
+        self.events.push_back(MouthEvent::Odd(Oddity::Malformed));
+    }
+
+    fn fail(&mut self, failure: call::Failure) {
+        self.over = true;
+        self.events.push_back(MouthEvent::Failed(failure));
+    }
+}
+
+/// Deepgram takes 2,000 characters at once; more is cut at a word.
+fn pieces(words: &str) -> impl Iterator<Item = &str> {
+    let mut rest = words;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let limit = rest.char_indices().nth(MOST_AT_ONCE).map_or(rest.len(), |(at, _)| at);
+        let end = if limit == rest.len() { limit } else { rest[..limit].rfind(' ').unwrap_or(limit).max(1) };
+        let (piece, after) = rest.split_at(end);
+        rest = after.trim_start();
+        Some(piece)
+    })
+}
+
+const MOST_AT_ONCE: usize = 1_900;
+
+const MOST_MALFORMED: u32 = 10;
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    code: Text<'a>,
+    #[serde(borrow, default)]
+    description: Text<'a>,
+}

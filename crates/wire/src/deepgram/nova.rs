@@ -1,0 +1,259 @@
+//! Nova, the ear that hears segments (`/v1/listen`): turns are made of them here.
+//!
+//! A final segment is fixed text; several make an utterance. `speech_final` says that it was followed by
+//! silence, and in noise never comes; `UtteranceEnd` goes by the words' own times and does. Whichever is first
+//! ends the turn.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use call::{
+    FailureKind, Oddity, Usage,
+    cascade::{EarCommand, EarEvent},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Chunks, closed, control, failure};
+use crate::{
+    loose::Text,
+    protocol::{Frame, Protocol},
+    query::Query,
+};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NovaSetup {
+    pub model: String,
+    /// Such as `en`; `multi` for several in one call.
+    pub language: Option<String>,
+    pub keyterms: Vec<String>,
+    /// The silence that ends a turn.
+    pub silence_ms: u64,
+}
+
+impl NovaSetup {
+    pub fn path_and_query(&self) -> String {
+        let mut query = Query::of("/v1/listen")
+            .with("model", &self.model)
+            .with("encoding", "mulaw")
+            .with("sample_rate", "8000")
+            .with("channels", "1")
+            .with("interim_results", "true")
+            .with("smart_format", "true")
+            .with("endpointing", &self.silence_ms.to_string())
+            .with("utterance_end_ms", &self.silence_ms.max(1_000).to_string())
+            .with_some("language", self.language.as_deref());
+        for term in &self.keyterms {
+            query = query.with("keyterm", term);
+        }
+        query.end()
+    }
+}
+
+#[derive(Debug)]
+pub struct Nova {
+    chunks: Chunks,
+    over: bool,
+    malformed: u32,
+    /// The fixed segments of this turn.
+    segments: String,
+    /// Words were heard in this turn.
+    started: bool,
+    events: VecDeque<EarEvent>,
+    frames: VecDeque<Frame>,
+}
+
+impl Default for Nova {
+    /// The socket is open, and that is all it says about being ready.
+    fn default() -> Self {
+        Self {
+            chunks: Chunks::default(),
+            over: false,
+            malformed: 0,
+            segments: String::new(),
+            started: false,
+            events: VecDeque::from([EarEvent::Ready]),
+            frames: VecDeque::new(),
+        }
+    }
+}
+
+impl Protocol for Nova {
+    type Event = EarEvent;
+    type Command = EarCommand;
+
+    fn read(&mut self, text: &Bytes) {
+        if self.over {
+            return;
+        }
+        let Ok(message) = serde_json::from_slice::<Message<'_>>(text) else { return self.nonsense() };
+        match &*message.kind.0 {
+            "Results" => self.results(&message),
+            "UtteranceEnd" => self.end(false),
+            "SpeechStarted" | "Metadata" | "ConfigureSuccess" => {}
+            "ConfigureFailure" => self.events.push_back(EarEvent::Odd(Oddity::OwnError)),
+            "Error" => {
+                let words = [message.code.some(), message.variant.some(), message.description.some()];
+                let words: Vec<&str> = words.into_iter().flatten().collect();
+                self.fail(failure(FailureKind::Provider, &words.join(": ")));
+            }
+            "" => self.nonsense(),
+            _ => self.events.push_back(EarEvent::Odd(Oddity::UnknownEvent)),
+        }
+    }
+
+    fn read_binary(&mut self, _: &Bytes) {
+        if !self.over {
+            self.nonsense();
+        }
+    }
+
+    fn pong(&mut self) {
+        self.events.push_back(EarEvent::Alive);
+    }
+
+    fn closed(&mut self, code: Option<u16>, reason: &str) {
+        if !self.over {
+            self.fail(closed(code, reason));
+        }
+    }
+
+    fn obey(&mut self, command: EarCommand) {
+        if self.over {
+            return;
+        }
+        match command {
+            EarCommand::Hear(audio) => {
+                self.chunks.push(&audio, PIECE, |frame| self.frames.push_back(frame));
+            }
+            EarCommand::EndTurn => {
+                self.chunks.flush(|frame| self.frames.push_back(frame));
+                self.frames.push_back(control(&json!({ "type": "Finalize" })));
+            }
+            EarCommand::Ping => self.frames.push_back(Frame::Ping),
+            EarCommand::Close => {
+                self.over = true;
+                self.used();
+                self.frames.push_back(control(&json!({ "type": "CloseStream" })));
+            }
+            EarCommand::Open => {}
+        }
+    }
+
+    fn poll_event(&mut self) -> Option<EarEvent> {
+        self.events.pop_front()
+    }
+
+    fn poll_frame(&mut self) -> Option<Frame> {
+        self.frames.pop_front()
+    }
+}
+
+impl Nova {
+    fn results(&mut self, message: &Message<'_>) {
+        let words = message.channel.alternatives.first().map_or("", |best| best.transcript.0.trim());
+        if !words.is_empty() {
+            if !std::mem::replace(&mut self.started, true) {
+                self.events.push_back(EarEvent::Started);
+            }
+            let so_far = joined(&self.segments, words);
+            if message.is_final {
+                self.segments.clone_from(&so_far);
+            }
+            self.events.push_back(EarEvent::Words(so_far));
+        }
+        if message.speech_final || message.from_finalize {
+            self.end(message.from_finalize);
+        }
+    }
+
+    /// `asked`: somebody waits for the end, even of nothing.
+    fn end(&mut self, asked: bool) {
+        if self.segments.is_empty() && !asked {
+            return; // the other sign has ended this turn already
+        }
+        self.started = false;
+        self.used();
+        self.events.push_back(EarEvent::Ended(std::mem::take(&mut self.segments)));
+    }
+
+    fn used(&mut self) {
+        let transcription_seconds = self.chunks.take_seconds();
+        self.events.push_back(EarEvent::Used(Usage { transcription_seconds, ..Usage::default() }));
+    }
+
+    fn nonsense(&mut self) {
+        self.malformed += 1;
+        if self.malformed > MOST_MALFORMED {
+            return self.fail(failure(FailureKind::Nonsense, "messages that cannot be read"));
+        }
+        self.events.push_back(EarEvent::Odd(Oddity::Malformed));
+    }
+
+    fn fail(&mut self, failure: call::Failure) {
+        self.over = true;
+        self.events.push_back(EarEvent::Failed(failure));
+    }
+}
+
+fn joined(before: &str, words: &str) -> String {
+    match before {
+        "" => words.to_owned(),
+        before => format!("{before} {words}"),
+    }
+}
+
+/// 100 ms, as Deepgram recommends.
+const PIECE: usize = 800;
+
+const MOST_MALFORMED: u32 = 10;
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    channel: Channel<'a>,
+    #[serde(default)]
+    is_final: bool,
+    #[serde(default)]
+    speech_final: bool,
+    #[serde(default)]
+    from_finalize: bool,
+    #[serde(borrow, default)]
+    code: Text<'a>,
+    #[serde(borrow, default)]
+    variant: Text<'a>,
+    #[serde(borrow, default)]
+    description: Text<'a>,
+}
+
+/// In other messages `channel` is a list of numbers.
+#[derive(Default)]
+struct Channel<'a> {
+    alternatives: Vec<Alternative<'a>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Channel<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either<'a> {
+            Known {
+                #[serde(borrow)]
+                alternatives: Vec<Alternative<'a>>,
+            },
+            Other(serde::de::IgnoredAny),
+        }
+        Ok(match Either::deserialize(from)? {
+            Either::Known { alternatives } => Self { alternatives },
+            Either::Other(_) => Self::default(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Alternative<'a> {
+    #[serde(borrow, default)]
+    transcript: Text<'a>,
+}

@@ -1,0 +1,201 @@
+//! Questions to language models, and their streams.
+
+use call::{
+    FailureKind, Usage,
+    cascade::{AskId, Message, MindEvent},
+};
+use serde_json::{Value, json};
+use wire::chat::{Answer, Mind, Reasoning, refused};
+
+const ASK: AskId = AskId(3);
+
+fn words(text: &str) -> MindEvent {
+    MindEvent::Words { ask: ASK, text: text.into() }
+}
+
+fn delta(content: Value, finish: Value) -> String {
+    json!({ "id": "c", "object": "chat.completion.chunk", "choices": [{ "index": 0, "delta": { "content": content }, "finish_reason": finish }] })
+        .to_string()
+}
+
+/// A stream of these events; how it ends is up to the test.
+fn stream(events: &[String]) -> Vec<u8> {
+    events.iter().map(|event| format!("data: {event}\n\n")).collect::<String>().into_bytes()
+}
+
+fn read(events: &[String]) -> Vec<MindEvent> {
+    let mut answer = Answer::new("groq", ASK);
+    let mut out = answer.read(&stream(events));
+    out.extend(answer.ended(false));
+    assert!(answer.is_over());
+    out
+}
+
+fn failure(events: &[MindEvent]) -> (FailureKind, bool) {
+    match events.last() {
+        Some(MindEvent::Failed { ask: ASK, failure, again }) => {
+            assert_eq!(failure.provider, "groq");
+            (failure.kind, *again)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_question_holds_what_was_set_and_nothing_else() {
+    let thread =
+        [Message::System("Be kind.".into()), Message::Caller("Hi.".into()), Message::Agent("Hello!".into())];
+    let mind = Mind { model: "llama-x".into(), ..Mind::default() };
+    let body: Value = serde_json::from_slice(&mind.question(&thread)).unwrap();
+    assert_eq!(
+        body,
+        json!({
+            "model": "llama-x", "stream": true, "stream_options": { "include_usage": true },
+            "messages": [
+                { "role": "system", "content": "Be kind." },
+                { "role": "user", "content": "Hi." },
+                { "role": "assistant", "content": "Hello!" },
+            ],
+        })
+    );
+    let extra = json!({ "service_tier": "flex", "stream_options": null }).as_object().unwrap().clone();
+    let mind = Mind {
+        model: "openai/gpt-oss-20b".into(),
+        temperature: Some(0.5),
+        max_tokens: Some(300),
+        reasoning: None,
+        extra,
+    };
+    let body: Value = serde_json::from_slice(&mind.question(&[])).unwrap();
+    assert_eq!(
+        body,
+        json!({
+            "model": "openai/gpt-oss-20b", "stream": true, "messages": [], "temperature": 0.5,
+            "max_completion_tokens": 300, "reasoning_effort": "low", "service_tier": "flex",
+        })
+    );
+    let mind = Mind { reasoning: Some(Reasoning::High), ..mind };
+    let body: Value = serde_json::from_slice(&mind.question(&[])).unwrap();
+    assert_eq!(body["reasoning_effort"], "high");
+}
+
+#[test]
+fn an_answer_is_its_words_and_what_it_took() {
+    let events = read(&[
+        json!({ "choices": [{ "index": 0, "delta": { "role": "assistant", "content": "" }, "finish_reason": null }], "x_groq": { "id": "r" } }).to_string(),
+        json!({ "choices": [{ "index": 0, "delta": { "reasoning": "They ask when." }, "finish_reason": null }] }).to_string(),
+        delta("We open".into(), Value::Null),
+        json!({ "choices": [], "prompt_filter_results": [] }).to_string(),
+        json!({ "choices": [{ "index": 0, "delta": null, "finish_reason": null }] }).to_string(),
+        delta(" at eight.".into(), Value::Null),
+        json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] }).to_string(),
+        json!({ "choices": [], "usage": { "prompt_tokens": 41, "completion_tokens": 7, "prompt_tokens_details": { "cached_tokens": 32 } } }).to_string(),
+        "[DONE]".into(),
+    ]);
+    let usage = Usage { text_in: 41, text_cached: 32, text_out: 7, ..Usage::default() };
+    assert_eq!(
+        events,
+        [words("We open"), words(" at eight."), MindEvent::Done { ask: ASK, whole: true, usage }]
+    );
+}
+
+#[test]
+fn an_end_without_done_is_an_end_and_one_without_a_reason_is_not() {
+    let done = |whole| MindEvent::Done { ask: ASK, whole, usage: Usage::default() };
+    assert_eq!(read(&[delta("Yes.".into(), "stop".into())]), [words("Yes."), done(true)]);
+    assert_eq!(read(&[delta("Well".into(), "length".into()), "[DONE]".into()]), [words("Well"), done(false)]);
+    assert_eq!(read(&["[DONE]".into()]), [done(true)]);
+    assert_eq!(failure(&read(&[delta("Well".into(), Value::Null)])), (FailureKind::Closed, true));
+    let mut answer = Answer::new("groq", ASK);
+    assert_eq!(failure(&answer.ended(true)), (FailureKind::Closed, true));
+    assert_eq!(answer.ended(true), [], "said once");
+}
+
+#[test]
+fn a_stream_can_fail_in_all_four_ways() {
+    let error =
+        json!({ "error": { "message": "try later", "type": "server_error", "code": "server_error" } });
+    assert_eq!(
+        failure(&read(&[delta("Well".into(), Value::Null), error.to_string()])),
+        (FailureKind::Provider, true)
+    );
+    let mut answer = Answer::new("groq", ASK);
+    let named = b"event: error\ndata: {\"message\":\"no\",\"type\":\"invalid_request_error\",\"code\":\"model_not_found\"}\n\n";
+    assert_eq!(failure(&answer.read(named)), (FailureKind::Refused, false));
+    let groq = json!({ "choices": [], "x_groq": { "error": "over capacity" } }).to_string();
+    assert_eq!(failure(&read(&[groq])), (FailureKind::Provider, true));
+    let quota = json!({ "error": { "message": "pay", "code": "insufficient_quota" } }).to_string();
+    assert_eq!(failure(&read(&[quota])), (FailureKind::Quota, false));
+}
+
+#[test]
+fn nothing_comes_after_the_last_word() {
+    let mut answer = Answer::new("groq", ASK);
+    let all = stream(&[delta("A".into(), "stop".into()), "[DONE]".into(), delta("B".into(), Value::Null)]);
+    assert_eq!(answer.read(&all).len(), 2);
+    assert_eq!(answer.read(&stream(&[delta("C".into(), Value::Null)])), []);
+    assert_eq!(answer.ended(true), []);
+}
+
+#[test]
+fn chunks_that_cannot_be_read_are_counted_and_many_of_them_are_an_end() {
+    let mut answer = Answer::new("groq", ASK);
+    let mut events = Vec::new();
+    for _ in 0..20 {
+        events.extend(answer.read(b"data: {\n\n"));
+    }
+    assert_eq!(failure(&events), (FailureKind::Nonsense, false));
+    assert_eq!(events.len(), 11);
+}
+
+#[test]
+fn refusals_say_whether_to_try_again() {
+    let cases = [
+        (
+            401,
+            None,
+            r#"{"error":{"message":"Invalid API Key","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+            FailureKind::BadKey,
+            false,
+        ),
+        (
+            404,
+            None,
+            r#"{"error":{"message":"The model does not exist","code":"model_not_found"}}"#,
+            FailureKind::Refused,
+            false,
+        ),
+        (
+            429,
+            Some(0.4),
+            r#"{"error":{"message":"slow down","type":"tokens","code":"rate_limit_exceeded"}}"#,
+            FailureKind::RateLimited,
+            true,
+        ),
+        (
+            429,
+            Some(60.0),
+            r#"{"error":{"message":"slow down","type":"requests","code":"rate_limit_exceeded"}}"#,
+            FailureKind::RateLimited,
+            false,
+        ),
+        (429, None, r#"{"error":{"message":"pay","code":"insufficient_quota"}}"#, FailureKind::Quota, false),
+        (503, None, "<html>busy</html>", FailureKind::Provider, true),
+        (
+            498,
+            None,
+            r#"{"error":{"code":"capacity_exceeded","message":"x"}}"#,
+            FailureKind::RateLimited,
+            true,
+        ),
+        (400, None, r#"[{"error":{"message":"bad","code":400}}]"#, FailureKind::Refused, false),
+        (422, None, r#"{"detail":"no"}"#, FailureKind::Refused, false),
+    ];
+    for (status, retry_after, body, kind, again) in cases {
+        let (failure, may) = refused("groq", status, retry_after, body.as_bytes());
+        assert_eq!((failure.kind, may), (kind, again), "{status} {body}: {failure}");
+        assert!(failure.detail.contains(&status.to_string()), "{failure}");
+    }
+    let leaky = r#"{"error":{"message":"key gsk_abcdefgh is wrong"}}"#;
+    assert!(!refused("groq", 401, None, leaky.as_bytes()).0.detail.contains("abcdefgh"));
+}
