@@ -2,6 +2,7 @@
 
 mod barge_in;
 mod carriers;
+mod cascade;
 mod conversation;
 mod echo;
 mod house;

@@ -65,6 +65,7 @@ impl Attention {
 
     /// The provider says that the turn is over. True when the call knew of it.
     pub fn turn_ended(&mut self) -> bool {
+        self.voice = None; // ours hears the end of it later than the provider
         self.words = None;
         self.quiet = None;
         std::mem::take(&mut self.told)
@@ -163,6 +164,17 @@ mod tests {
         assert_eq!(attention.tick(now + ms(800) + FADES_AFTER), Some(Sign::Faded), "a lorry went by");
         assert_eq!(attention.voice_began(now + ms(9_000)), None);
         assert_eq!(attention.words_began(now + ms(9_100)), Some(Sign::Began));
+    }
+
+    #[test]
+    fn a_voice_that_we_still_hear_when_its_turn_is_over_is_no_new_turn() {
+        let (now, mut attention) = (start(), Attention::new(Judges::Both));
+        assert_eq!(attention.voice_began(now), None);
+        assert_eq!(attention.words_began(now + ms(100)), Some(Sign::Began));
+        assert!(attention.turn_ended());
+        assert_eq!(attention.tick(now + ms(900)), None);
+        attention.voice_stopped(now + ms(950));
+        assert_eq!(attention.next(), None);
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl Request {
         head.start.starts_with("GET ").then(|| Self {
             is_realtime,
             is_azure,
-            model: percent_decoded(model),
+            model: http::unescaped(model),
             key,
         })
     }
@@ -169,21 +169,4 @@ fn without_credentials(headers: &Headers) -> Headers {
 fn error_body(code: &str, message: &str) -> String {
     serde_json::json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}})
         .to_string()
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let hex = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-        let mut ahead = rest.clone();
-        match (byte, hex(ahead.next()), hex(ahead.next())) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push((high * 16 + low) as u8);
-                rest = ahead;
-            }
-            _ => bytes.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
