@@ -85,6 +85,10 @@ impl<P: Protocol> Wired<P> {
                 }
                 Frame::Sound { bytes, time } => self.outbox.push_audio(Message::Binary(bytes), time),
                 Frame::Control(text) => message(text).map_or(Ok(()), |text| self.outbox.push_control(text)),
+                Frame::Goodbye(text) => {
+                    self.outbox.clear_audio();
+                    message(text).map_or(Ok(()), |text| self.outbox.push_control(text))
+                }
                 Frame::Ping => self.outbox.push_control(Message::Ping(Bytes::new())),
                 Frame::Close => {
                     let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };

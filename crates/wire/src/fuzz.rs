@@ -49,7 +49,7 @@ pub fn openai(lines: &[u8]) {
         while let Some(frame) = session.poll_frame() {
             match frame {
                 Frame::Control(text) | Frame::Audio { text, .. } => is_json(&text),
-                Frame::Sound { .. } | Frame::Ping | Frame::Close => {}
+                Frame::Sound { .. } | Frame::Goodbye(_) | Frame::Ping | Frame::Close => {}
             }
         }
     }

@@ -42,6 +42,8 @@ pub enum Frame {
         time: Duration,
     },
     Ping,
+    /// The protocol's own goodbye: a text message after which nothing is sent, not even sound that waits.
+    Goodbye(Bytes),
     /// Close with 1000.
     Close,
 }
@@ -54,6 +56,7 @@ impl fmt::Debug for Frame {
             Self::Audio { time, .. } => write!(f, "Audio({time:?})"),
             Self::Sound { time, .. } => write!(f, "Sound({time:?})"),
             Self::Ping => f.write_str("Ping"),
+            Self::Goodbye(text) => write!(f, "Goodbye({} bytes)", text.len()),
             Self::Close => f.write_str("Close"),
         }
     }

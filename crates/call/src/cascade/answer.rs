@@ -263,6 +263,7 @@ impl Cascade {
         match event {
             MouthEvent::Ready => self.mouth_is_open(),
             MouthEvent::Speech { reply, audio } => {
+                self.upkeep.said(self.now);
                 let Some(item) = self.making(reply) else { return }; // late, of a reply that was stopped
                 self.memory.sound(item, audio.duration());
                 self.events.push_back(LegEvent::Speech { reply, item, audio });
@@ -295,6 +296,11 @@ impl Cascade {
     pub(super) fn speaking(&self) -> Option<(ReplyId, ItemId, bool)> {
         let answer = self.answer.as_ref().filter(|answer| answer.letters > 0)?;
         Some((answer.reply, answer.item, answer.ask.is_none()))
+    }
+
+    /// Words are at the mouth that have not all come back as sound.
+    pub(super) fn waits_for_sound(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.letters > 0 && answer.ask.is_none())
     }
 
     fn done(&mut self) {

@@ -80,6 +80,11 @@ impl Attention {
         self.judge(now)
     }
 
+    /// Somebody is heard by one judge at least.
+    pub fn is_busy(&self) -> bool {
+        self.voice.is_some() || self.words.is_some()
+    }
+
     /// When to look again.
     pub fn next(&self) -> Option<Instant> {
         let faded = self.quiet.map(|since| since + FADES_AFTER);

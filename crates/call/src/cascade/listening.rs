@@ -30,6 +30,7 @@ impl Cascade {
         if self.over {
             return;
         }
+        self.upkeep.ear_pulse.sign(self.now);
         match event {
             EarEvent::Ready => self.ear_is_open(),
             EarEvent::Started => self.words_began(),
@@ -50,7 +51,7 @@ impl Cascade {
                 self.turn_ended(words);
             }
             EarEvent::Used(usage) => self.events.push_back(LegEvent::Used(usage)),
-            EarEvent::Alive => self.events.push_back(LegEvent::Alive),
+            EarEvent::Alive => self.upkeep.ear_pulse.answers(),
             EarEvent::Odd(oddity) => self.events.push_back(LegEvent::Odd(oddity)),
             EarEvent::Failed(failure) => self.ear_is_lost(failure),
         }

@@ -139,7 +139,8 @@ impl Cascade {
             LegCommand::Truncate { item, heard } => self.truncate(item, heard),
             LegCommand::Forget { item } => self.forget(item),
             LegCommand::TakeTurns(turns) => self.turns = turns,
-            LegCommand::Ping => self.order(Order::Ear(EarCommand::Ping)),
+            // It looks after its parts by itself, see `upkeep`.
+            LegCommand::Ping => self.events.push_back(LegEvent::Alive),
             LegCommand::Close => self.close(),
         }
     }
@@ -171,7 +172,10 @@ impl Cascade {
             return None;
         }
         let slow = self.answer.as_ref().and_then(Answer::due);
-        [self.attention.next(), slow, Some(self.upkeep.next())].into_iter().flatten().min()
+        [self.attention.next(), slow, Some(self.upkeep.next(self.waits_for_sound()))]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn pass(&mut self, now: Instant) {

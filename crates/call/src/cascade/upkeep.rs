@@ -7,21 +7,30 @@
 use std::time::{Duration, Instant};
 
 use super::{Cascade, EarCommand, MouthCommand, Order};
-use crate::{Audio, Failure, FailureKind, hold::Hold};
+use crate::{
+    Audio, Failure, FailureKind,
+    hold::Hold,
+    pulse::{Beat, Pulse},
+};
 
 #[derive(Debug)]
 pub(super) struct Upkeep {
-    /// The last sound for the ear, and the last words for the mouth.
+    /// The last sound for the ear, and the last words or sound of the mouth.
     heard: Instant,
     said: Instant,
+    /// Whether the ear is there at all.
+    pub ear_pulse: Pulse,
     /// The ear's last sign in a turn that is not over.
     in_turn: Option<Instant>,
     ear: Link,
     mouth: Link,
     /// The caller's voice while the ear is being opened again.
     hold: Hold,
+    /// What the ear has heard of a voice and said nothing about: a new one hears it again.
+    unheard: Hold,
     /// What the ear had understood of a turn when it broke, and when that has to do.
     carried: Option<(String, Option<Instant>)>,
+    look_at_ear: Instant,
     /// The words of the turn so far.
     pub so_far: String,
     /// The mouth was told to stop, and must have by then.
@@ -76,11 +85,14 @@ impl Upkeep {
         Self {
             heard: now,
             said: now,
+            ear_pulse: Pulse::of_leg(now),
             in_turn: None,
             ear: Link::default(),
             mouth: Link::default(),
             hold: Hold::default(),
+            unheard: Hold::default(),
             carried: None,
+            look_at_ear: now,
             so_far: String::new(),
             stopping: None,
         }
@@ -95,6 +107,7 @@ impl Upkeep {
     }
 
     pub fn ear_spoke(&mut self, now: Instant) {
+        self.unheard = Hold::default();
         self.in_turn = Some(now);
         if let Some((_, due)) = &mut self.carried {
             *due = None; // it goes on
@@ -102,17 +115,20 @@ impl Upkeep {
     }
 
     pub fn turn_ended(&mut self) {
+        self.unheard = Hold::default();
         self.in_turn = None;
         self.so_far.clear();
     }
 
-    /// When there is something to do.
-    pub fn next(&self) -> Instant {
+    /// When there is something to do. `speaking`: sound of the mouth is due.
+    pub fn next(&self, speaking: bool) -> Instant {
         let due = [
             self.ear.open.then(|| self.heard + FILL_AFTER),
             self.ear.open.then_some(self.in_turn).flatten().map(|spoke| spoke + SILENT_EAR),
             self.ear.due,
             self.mouth.due,
+            (speaking && self.mouth.open).then(|| self.said + SILENT_MOUTH),
+            self.ear.open.then_some(self.look_at_ear),
             self.stopping,
             self.carried.as_ref().and_then(|(_, due)| *due),
         ];
@@ -124,6 +140,9 @@ impl Cascade {
     /// The caller's voice to the ear, or to where it waits for it.
     pub(super) fn listen(&mut self, audio: Audio) {
         if self.upkeep.ear.open {
+            if self.attention.is_busy() {
+                self.upkeep.unheard.push(audio.clone());
+            }
             self.order(Order::Ear(EarCommand::Hear(audio)));
         } else if self.upkeep.ear.due.is_some() {
             self.upkeep.hold.push(audio);
@@ -132,6 +151,9 @@ impl Cascade {
 
     pub(super) fn ear_is_open(&mut self) {
         self.upkeep.ear.opens();
+        self.upkeep.ear_pulse = Pulse::of_leg(self.now);
+        self.upkeep.look_at_ear = self.upkeep.ear_pulse.next_look();
+        self.order(Order::Ear(EarCommand::Ping));
         while let Some(audio) = self.upkeep.hold.pop() {
             self.order(Order::Ear(EarCommand::Hear(audio)));
         }
@@ -144,6 +166,7 @@ impl Cascade {
     pub(super) fn ear_is_lost(&mut self, failure: Failure) {
         self.drop_guess();
         self.upkeep.in_turn = None;
+        self.upkeep.hold = std::mem::take(&mut self.upkeep.unheard);
         if !self.upkeep.ear.breaks(self.now, &failure) {
             return self.fail(failure);
         }
@@ -165,6 +188,7 @@ impl Cascade {
     pub(super) fn mouth_is_open(&mut self) {
         let reopened = self.upkeep.mouth.broke.is_some();
         self.upkeep.mouth.opens();
+        self.upkeep.said = self.now; // its patience begins anew
         self.is_ready(2);
         if !reopened {
             return;
@@ -210,6 +234,17 @@ impl Cascade {
             let (provider, kind) = ("speech to text", FailureKind::Stalled);
             self.ear_is_lost(Failure { provider, kind, detail: "no word in the middle of a turn".into() });
         }
+        if self.upkeep.ear.open && now >= self.upkeep.look_at_ear {
+            self.feel_the_pulse();
+        }
+        if self.upkeep.mouth.open && self.waits_for_sound() && now >= self.upkeep.said + SILENT_MOUTH {
+            let (provider, kind) = ("text to speech", FailureKind::Stalled);
+            self.mouth_is_lost(Failure {
+                provider,
+                kind,
+                detail: "no sound in the middle of a reply".into(),
+            });
+        }
         if self.upkeep.ear.open && now >= self.upkeep.heard + FILL_AFTER {
             // A carrier that leaves out silence. Ears judge by the sound's own time, and close without sound.
             let missing = (now - self.upkeep.heard).min(MOST_FILLED);
@@ -218,6 +253,22 @@ impl Cascade {
         if now >= self.upkeep.said + KEEP_ALIVE {
             self.upkeep.said = now;
             self.order(Order::Mouth(MouthCommand::KeepAlive));
+        }
+    }
+}
+
+impl Cascade {
+    fn feel_the_pulse(&mut self) {
+        match self.upkeep.ear_pulse.check(self.now) {
+            Beat::Fine(again) => self.upkeep.look_at_ear = again,
+            Beat::Ask(again) => {
+                self.upkeep.look_at_ear = again;
+                self.order(Order::Ear(EarCommand::Ping));
+            }
+            Beat::Dead => {
+                let (provider, kind) = ("speech to text", FailureKind::Stalled);
+                self.ear_is_lost(Failure { provider, kind, detail: "".into() });
+            }
         }
     }
 }
@@ -234,6 +285,9 @@ const OPEN_WITHIN: Duration = Duration::from_secs(3);
 
 /// An ear says something several times a second while somebody speaks.
 const SILENT_EAR: Duration = Duration::from_secs(5);
+
+/// A voice begins within a second, and sends faster than it is spoken.
+const SILENT_MOUTH: Duration = Duration::from_secs(4);
 
 /// A new ear that hears nothing more of the turn: then the turn was over.
 const CARRY: Duration = Duration::from_millis(1_200);

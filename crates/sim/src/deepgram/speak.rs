@@ -74,6 +74,9 @@ impl Speaker {
         tokio::pin!(alarm);
         while self.end.is_none() {
             let due = self.work();
+            if self.end.is_some() {
+                break;
+            }
             if self.closing && self.jobs.is_empty() {
                 self.line
                     .post(Message::Close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })));

@@ -15,7 +15,7 @@ use call::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{closed, control, failure};
+use super::{closed, control, failure, goodbye};
 use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
@@ -142,7 +142,7 @@ impl Protocol for Aura {
             MouthCommand::KeepAlive => self.frames.push_back(Frame::Ping),
             MouthCommand::Close => {
                 self.over = true;
-                self.frames.push_back(control(&json!({ "type": "Close" })));
+                self.frames.push_back(goodbye("Close"));
             }
             MouthCommand::Open => {}
         }

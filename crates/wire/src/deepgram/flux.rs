@@ -13,7 +13,7 @@ use call::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Chunks, closed, control, failure};
+use super::{Chunks, closed, control, failure, goodbye};
 use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
@@ -119,7 +119,7 @@ impl Protocol for Flux {
             EarCommand::Close => {
                 self.over = true;
                 self.used();
-                self.frames.push_back(control(&json!({ "type": "CloseStream" })));
+                self.frames.push_back(goodbye("CloseStream"));
             }
             EarCommand::Open => {}
         }

@@ -77,6 +77,11 @@ fn closed(code: Option<u16>, reason: &str) -> Failure {
     }
 }
 
+/// `CloseStream` or `Close`, after which they close.
+fn goodbye(kind: &str) -> Frame {
+    Frame::Goodbye(Bytes::from(serde_json::json!({ "type": kind }).to_string()))
+}
+
 fn control(message: &serde_json::Value) -> Frame {
     Frame::Control(Bytes::from(message.to_string()))
 }

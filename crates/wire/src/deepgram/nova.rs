@@ -14,7 +14,7 @@ use call::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Chunks, closed, control, failure};
+use super::{Chunks, closed, control, failure, goodbye};
 use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
@@ -134,7 +134,7 @@ impl Protocol for Nova {
             EarCommand::Close => {
                 self.over = true;
                 self.used();
-                self.frames.push_back(control(&json!({ "type": "CloseStream" })));
+                self.frames.push_back(goodbye("CloseStream"));
             }
             EarCommand::Open => {}
         }

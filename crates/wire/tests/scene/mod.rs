@@ -73,7 +73,7 @@ impl Scene {
             Frame::Control(text) | Frame::Audio { text, .. } => {
                 serde_json::from_slice(&text).expect("we write JSON")
             }
-            Frame::Sound { .. } => panic!("binary to OpenAI"),
+            Frame::Sound { .. } | Frame::Goodbye(_) => panic!("binary to OpenAI"),
             Frame::Ping => json!("ping"),
             Frame::Close => json!("close"),
         };
