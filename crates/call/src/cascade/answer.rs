@@ -269,7 +269,8 @@ impl Cascade {
                 self.events.push_back(LegEvent::Speech { reply, item, audio });
             }
             MouthEvent::Done(reply) => {
-                if let Some(item) = self.making(reply) {
+                // Before it has all its words a reply cannot be done, whatever the mouth says.
+                if let Some(item) = self.making(reply).filter(|_| self.waits_for_sound()) {
                     self.memory.whole(item);
                     self.done();
                 }
