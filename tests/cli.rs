@@ -32,7 +32,16 @@ const AGENT: &str = r#"{"agent":{"prompt":"CANARY prompt"},"legs":[{"kind":"open
 
 #[test]
 fn a_demo_without_any_account_has_audio_both_ways_and_a_transcript() {
-    let output = patchcord(&["demo", "--once", "--json", "--port", "0"], "");
+    demo("openai");
+}
+
+#[test]
+fn a_demo_of_a_cascade_is_the_same_conversation() {
+    demo("cascade");
+}
+
+fn demo(leg: &str) {
+    let output = patchcord(&["demo", "--once", "--json", "--port", "0", "--leg", leg], "");
     assert!(output.status.success(), "{output:?}");
     let told = json(&output);
     for call in ["echo", "conversation"] {

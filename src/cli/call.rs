@@ -20,7 +20,7 @@ use sim::{
 use super::{
     agent,
     show::{Story, follow, millis, print},
-    stage::{Stage, claims},
+    stage::{Keys, Stage, claims},
     token,
 };
 
@@ -67,7 +67,7 @@ pub(super) async fn run(words: Call) -> anyhow::Result<()> {
     let (stage, options, story) = match &words.url {
         Some(url) => (None, elsewhere(&words, &agent, url)?, None),
         None => {
-            let stage = Stage::set(0, None).await?;
+            let stage = Stage::set(0, Keys::default()).await?;
             let story = tokio::spawn(follow(stage.news(), words.json));
             let options = stage.phone(&agent);
             (Some(stage), options, Some(story))

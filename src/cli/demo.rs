@@ -1,14 +1,15 @@
 //! `demo`: the whole thing on one machine, without any account.
 //!
-//! A relay, a pretend phone and a pretend OpenAI. First the line test, then a conversation with an
-//! interruption in it. With `OPENAI_API_KEY` set the conversation is with the real model.
+//! A relay, a pretend phone and pretend providers. First the line test, then a conversation with an
+//! interruption in it. With keys of real providers set the conversation is with the real ones.
 
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use sim::{
+    chat, deepgram,
     openai::{Behaviour, Reply},
     phone::Phone,
     voice::speech,
@@ -16,7 +17,7 @@ use sim::{
 
 use super::{
     show::{Story, follow},
-    stage::{PRETEND_KEY, Stage},
+    stage::{Keys, PRETEND_KEY, Stage},
 };
 use crate::drain::Signals;
 
@@ -28,16 +29,33 @@ pub(super) struct Demo {
     /// Print what happened as JSON, and nothing else.
     #[arg(long)]
     json: bool,
+    /// Who answers: OpenAI Realtime, or a cascade of Deepgram, a model at Groq, and Deepgram's voice.
+    #[arg(long, value_enum, default_value_t = Kind::Openai)]
+    leg: Kind,
     /// The relay's port. Without it: 8080 if that is free, otherwise any.
     #[arg(long)]
     port: Option<u16>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Openai,
+    Cascade,
+}
+
 pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
     let mut signals = Signals::catch()?;
-    let key = std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.is_empty());
-    let real = key.is_some();
-    let stage = open(demo.port, key).await?;
+    let keys = Keys::from_environment();
+    let real = match demo.leg {
+        Kind::Openai => keys.openai.is_some(),
+        Kind::Cascade if keys.deepgram.is_some() != keys.groq.is_some() => {
+            bail!(
+                "set both DEEPGRAM_API_KEY and GROQ_API_KEY for a real cascade, or neither for a pretend one"
+            )
+        }
+        Kind::Cascade => keys.deepgram.is_some(),
+    };
+    let stage = open(demo.port, keys).await?;
     let say = |text: &str| {
         if !demo.json {
             println!("{text}");
@@ -51,12 +69,15 @@ pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
     let calls = async {
         say("1. The line test: the echo leg says back what it hears.\n");
         let echo = line_test(&stage, demo.json).await?;
-        say(if real {
-            "\n2. A call to OpenAI itself.\n"
-        } else {
-            "\n2. A conversation with a pretend OpenAI.\n"
+        say(match (demo.leg, real) {
+            (Kind::Openai, true) => "\n2. A call to OpenAI itself.\n",
+            (Kind::Openai, false) => "\n2. A conversation with a pretend OpenAI.\n",
+            (Kind::Cascade, true) => "\n2. A call to Deepgram and Groq themselves.\n",
+            (Kind::Cascade, false) => {
+                "\n2. A conversation with a pretend Deepgram and a pretend language model.\n"
+            }
         });
-        anyhow::Ok((echo, conversation(&stage, real, demo.json).await?))
+        anyhow::Ok((echo, conversation(&stage, demo.leg, real, demo.json).await?))
     };
     let (echo, talk) = tokio::select! {
         stories = calls => stories?,
@@ -78,12 +99,12 @@ pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
 }
 
 /// On the usual port if that is free, so that `/health` is where the documents say.
-async fn open(port: Option<u16>, key: Option<String>) -> anyhow::Result<Stage> {
+async fn open(port: Option<u16>, keys: Keys) -> anyhow::Result<Stage> {
     match port {
-        Some(port) => Stage::set(port, key).await,
-        None => match Stage::set(8080, key.clone()).await {
+        Some(port) => Stage::set(port, keys).await,
+        None => match Stage::set(8080, keys.clone()).await {
             Ok(stage) => Ok(stage),
-            Err(_) => Stage::set(0, key).await,
+            Err(_) => Stage::set(0, keys).await,
         },
     }
 }
@@ -97,11 +118,15 @@ async fn line_test(stage: &Stage, quiet: bool) -> anyhow::Result<Story> {
     finish(phone, story).await
 }
 
-async fn conversation(stage: &Stage, real: bool, quiet: bool) -> anyhow::Result<Story> {
-    if let Some(provider) = &stage.provider {
-        provider.behave(PRETEND_KEY, script());
+async fn conversation(stage: &Stage, kind: Kind, real: bool, quiet: bool) -> anyhow::Result<Story> {
+    if let Some(openai) = &stage.openai {
+        openai.behave(PRETEND_KEY, openai_script());
     }
-    let (phone, story) = place(stage, &bakery(), quiet).await?;
+    if let (Some(deepgram), Some(chat)) = (&stage.deepgram, &stage.chat) {
+        deepgram.behave(PRETEND_KEY, deepgram::Behaviour::default().hears(CALLER));
+        chat.behave(PRETEND_KEY, chat::Behaviour::default().replies(AGENT));
+    }
+    let (phone, story) = place(stage, &bakery(kind), quiet).await?;
     phone.agent_finished(QUIET, LIMIT).await.context("the agent did not greet the caller")?;
     if !real {
         ask(&phone, 1_400, 11).await?;
@@ -158,7 +183,16 @@ async fn finish(phone: Phone, story: tokio::task::JoinHandle<Story>) -> anyhow::
     Ok(story)
 }
 
-fn bakery() -> Value {
+fn bakery(kind: Kind) -> Value {
+    let leg = match kind {
+        Kind::Openai => json!({ "kind": "openai", "model": "gpt-realtime-2.1-mini" }),
+        Kind::Cascade => json!({
+            "kind": "cascade",
+            "stt": { "provider": "deepgram", "model": "flux-general-en", "eager_eot_threshold": 0.4 },
+            "llm": { "provider": "groq", "model": "openai/gpt-oss-20b" },
+            "tts": { "provider": "deepgram", "voice": "aura-2-thalia-en" },
+        }),
+    };
     json!({
         "agent": {
             "id": "demo",
@@ -166,24 +200,26 @@ fn bakery() -> Value {
             "greeting": "Hello, this is the bakery on Mill Street. What can I do for you?",
             "voice": "marin",
         },
-        "legs": [{ "kind": "openai", "model": "gpt-realtime-2.1-mini" }],
+        "legs": [leg],
     })
 }
 
-fn script() -> Behaviour {
-    let says = ["When are you open, and do you have rye bread?", "Thanks, that is all I wanted to know."];
+fn openai_script() -> Behaviour {
     Behaviour {
-        caller_says: says.map(str::to_owned).to_vec(),
-        replies: vec![
-            Reply::say(
-                "We open at six on weekdays and at seven on Saturdays, and on Sundays we are closed. Rye bread comes \
-                 out of the oven at eight, so if you want it warm that is the time to come by.",
-            ),
-            Reply::say("You are welcome. See you soon!"),
-        ],
+        caller_says: CALLER.map(str::to_owned).to_vec(),
+        replies: AGENT.map(Reply::say).to_vec(),
         ..Behaviour::default()
     }
 }
+
+const CALLER: [&str; 2] =
+    ["When are you open, and do you have rye bread?", "Thanks, that is all I wanted to know."];
+
+const AGENT: [&str; 2] = [
+    "We open at six on weekdays and at seven on Saturdays, and on Sundays we are closed. Rye bread comes out of the \
+     oven at eight, so if you want it warm that is the time to come by.",
+    "You are welcome. See you soon!",
+];
 
 /// After so much silence the agent has finished.
 const QUIET: Duration = Duration::from_millis(400);
@@ -193,5 +229,6 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 const NEXT: &str = "What to do next:
   OPENAI_API_KEY=sk-… cargo run --release -- demo      the same with the real model
+  cargo run --release -- demo --leg cascade            speech-to-text, language model and voice of your choice
   cargo run --release -- call --out call.wav           a call to listen to
   README.md, “Twilio and OpenAI in ten steps”          your own number";

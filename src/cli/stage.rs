@@ -7,6 +7,8 @@ use aws_lc_rs::rand;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sim::{
+    chat::{Chat, ChatOptions},
+    deepgram::{Deepgram, DeepgramOptions},
     openai::{OpenAi, OpenAiOptions},
     phone::PhoneOptions,
 };
@@ -16,35 +18,68 @@ use crate::{bridge::News, gate::mint::Minter, relay::Relay, settings::Settings};
 
 pub(super) struct Stage {
     pub relay: Relay,
-    /// The pretend provider, unless the real one is used.
-    pub provider: Option<OpenAi>,
+    /// The pretend providers, where the real ones are not used.
+    pub openai: Option<OpenAi>,
+    pub deepgram: Option<Deepgram>,
+    pub chat: Option<Chat>,
     pub secret: String,
     minter: Minter,
 }
 
+/// Keys of real providers. What has none is pretended.
+#[derive(Clone, Default)]
+pub(super) struct Keys {
+    pub openai: Option<String>,
+    pub deepgram: Option<String>,
+    pub groq: Option<String>,
+}
+
+impl Keys {
+    pub fn from_environment() -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|key: &String| !key.is_empty());
+        Self {
+            openai: variable("OPENAI_API_KEY"),
+            deepgram: variable("DEEPGRAM_API_KEY"),
+            groq: variable("GROQ_API_KEY"),
+        }
+    }
+}
+
 impl Stage {
-    /// `port`: for the relay; 0 is any that is free. `real_key`: use OpenAI itself with this key.
-    pub async fn set(port: u16, real_key: Option<String>) -> anyhow::Result<Self> {
+    /// `port`: for the relay; 0 is any that is free.
+    pub async fn set(port: u16, keys: Keys) -> anyhow::Result<Self> {
         let secret = new_secret();
-        let provider = match real_key {
+        let openai = match keys.openai {
             Some(_) => None,
-            None => Some(
-                OpenAi::start(OpenAiOptions::default()).await.context("no port for the pretend OpenAI")?,
-            ),
+            None => Some(OpenAi::start(OpenAiOptions::default()).await.context(NO_PORT)?),
         };
+        let deepgram = match keys.deepgram {
+            Some(_) => None,
+            None => Some(Deepgram::start(DeepgramOptions::default()).await.context(NO_PORT)?),
+        };
+        let chat = match keys.groq {
+            Some(_) => None,
+            None => Some(Chat::start(ChatOptions::default()).await.context(NO_PORT)?),
+        };
+        let key = |real: Option<String>| real.unwrap_or_else(|| PRETEND_KEY.to_owned());
         let mut variables = vec![
             ("RELAY_SECRET", secret.clone()),
             ("PORT", port.to_string()),
             ("OPS_PORT", "0".to_owned()),
             ("BIND", "127.0.0.1".to_owned()),
             ("LOG", "warn".to_owned()),
-            ("OPENAI_API_KEY", real_key.unwrap_or_else(|| PRETEND_KEY.to_owned())),
+            ("OPENAI_API_KEY", key(keys.openai)),
+            ("DEEPGRAM_API_KEY", key(keys.deepgram)),
+            ("GROQ_API_KEY", key(keys.groq)),
         ];
-        variables.extend(provider.as_ref().map(|provider| ("OPENAI_BASE_URL", provider.base_url())));
+        variables.extend(openai.as_ref().map(|it| ("OPENAI_BASE_URL", it.base_url())));
+        variables.extend(deepgram.as_ref().map(|it| ("DEEPGRAM_BASE_URL", it.base_url())));
+        variables.extend(chat.as_ref().map(|it| ("GROQ_BASE_URL", it.base_url())));
         let settings = Settings::read(variables).context("the stage's own settings do not fit")?;
         crate::log::start(&settings);
         let relay = Relay::start(&settings, Instant::now()).await?;
-        Ok(Self { relay, provider, minter: Minter::new(&SecretString::from(secret.as_str())), secret })
+        let minter = Minter::new(&SecretString::from(secret.as_str()));
+        Ok(Self { relay, openai, deepgram, chat, minter, secret })
     }
 
     /// A phone that calls this relay with such an agent: a real token on the real route.
@@ -59,7 +94,9 @@ impl Stage {
     }
 }
 
-/// What the pretend OpenAI knows our calls by.
+const NO_PORT: &str = "no port for a pretend provider";
+
+/// What the pretend providers know our calls by.
 pub(super) const PRETEND_KEY: &str = "sk-pretend";
 
 /// An agent's fields with the registered claims around them. What the agent brings itself stays.

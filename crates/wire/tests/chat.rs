@@ -199,3 +199,18 @@ fn refusals_say_whether_to_try_again() {
     let leaky = r#"{"error":{"message":"key gsk_abcdefgh is wrong"}}"#;
     assert!(!refused("groq", 401, None, leaky.as_bytes()).0.detail.contains("abcdefgh"));
 }
+
+#[test]
+fn thoughts_between_marks_are_not_words() {
+    let pieces = ["<thi", "nk>They ask", " when.</thi", "nk>We ", "open."];
+    let mut events: Vec<String> = pieces.iter().map(|piece| delta((*piece).into(), Value::Null)).collect();
+    events.push(delta(Value::Null, "stop".into()));
+    let heard: String = read(&events)
+        .into_iter()
+        .filter_map(|event| match event {
+            MindEvent::Words { text, .. } => Some(text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(heard, "We open.");
+}

@@ -121,7 +121,7 @@ async fn what_was_thought_about_half_a_turn_leaves_no_trace() {
         said,
         [
             (Speaker::Caller, "When do you open on Sunday?".to_owned()),
-            (Speaker::Agent, "On Sunday we are closed. ".to_owned())
+            (Speaker::Agent, "On Sunday we are closed.".to_owned())
         ]
     );
     studio.is_clean().await;

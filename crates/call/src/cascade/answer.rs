@@ -306,6 +306,10 @@ impl Cascade {
 
     fn done(&mut self) {
         let Some(Answer { reply, item, outcome, usage, .. }) = self.answer.take() else { return };
+        let text = self.memory.all(item);
+        if !text.is_empty() {
+            self.events.push_back(LegEvent::AgentWords { item, text, whole: true });
+        }
         self.events.push_back(LegEvent::SpeechDone { reply, item });
         self.events.push_back(LegEvent::ReplyDone { reply, outcome, usage });
         self.begin_next();

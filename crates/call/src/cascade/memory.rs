@@ -89,6 +89,11 @@ impl Memory {
         self.paced = (self.paced.0 + letters, self.paced.1 + sound);
     }
 
+    /// Everything that was to be said.
+    pub fn all(&mut self, item: ItemId) -> String {
+        self.spoken(item).map(|spoken| spoken.words.clone()).unwrap_or_default()
+    }
+
     /// The caller heard only so much of it. Returns the words that this is.
     pub fn cut(&mut self, item: ItemId, heard: Duration) -> Option<String> {
         let words = self.voiced(item, heard)?;

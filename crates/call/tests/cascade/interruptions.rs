@@ -133,3 +133,18 @@ fn a_single_judge_of_two_is_believed_only_after_a_while() {
     duo.pass(100);
     assert!(duo.cleared());
 }
+
+#[test]
+fn late_sound_of_the_old_answer_is_not_taken_for_the_new_one() {
+    let mut duo = speaking(1_000);
+    duo.pass(500);
+    duo.turn("And on Sunday?");
+    let (ask, _) = duo.asked();
+    duo.words(ask, "Not at all.");
+    duo.thought(ask);
+    let before = duo.sent;
+    duo.speech(1, 400);
+    assert_eq!(duo.sent, before);
+    duo.speech(2, 400);
+    assert_eq!(duo.sent, before + Duration::from_millis(400));
+}
