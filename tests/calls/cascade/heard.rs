@@ -9,7 +9,7 @@ use super::studio::{Studio, cascade};
 use crate::house::LIMIT;
 
 const CALLS: u64 = 200;
-const AT_ONCE: usize = 20;
+const AT_ONCE: usize = 50;
 
 const TEXTS: [&str; 4] = [
     "We open at eight on weekdays, at nine on Saturdays, and on Sundays we are closed all day long.",
