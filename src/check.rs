@@ -10,7 +10,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use reqwest::{Client, StatusCode, header::DATE};
+use reqwest::{
+    Client, StatusCode,
+    header::{AUTHORIZATION, DATE},
+};
 use secrecy::ExposeSecret;
 
 use crate::{
@@ -62,9 +65,28 @@ async fn look(settings: &Settings) -> Vec<Finding> {
     );
     findings.push(port(settings, "PORT", settings.port));
     findings.push(port(settings, "OPS_PORT", settings.ops_port));
-    findings.extend(provider("openai", "OPENAI_API_KEY", &settings.openai).await);
+    findings.extend(provider(&OPENAI, &settings.openai).await);
+    // The others are looked at by those who use them.
+    for (look, own) in [(&DEEPGRAM, &settings.deepgram), (&GROQ, &settings.groq)] {
+        if own.key.is_some() {
+            findings.extend(provider(look, own).await);
+        }
+    }
     findings
 }
+
+/// How a provider is asked whether it knows our key.
+struct Look {
+    name: &'static str,
+    variable: &'static str,
+    path: &'static str,
+    scheme: &'static str,
+}
+
+const OPENAI: Look = Look { name: "openai", variable: "OPENAI_API_KEY", path: "/models", scheme: "Bearer" };
+const GROQ: Look = Look { name: "groq", variable: "GROQ_API_KEY", path: "/models", scheme: "Bearer" };
+const DEEPGRAM: Look =
+    Look { name: "deepgram", variable: "DEEPGRAM_API_KEY", path: "/projects", scheme: "Token" };
 
 fn port(settings: &Settings, variable: &str, port: u16) -> Finding {
     match http::listen(settings.bind, port) {
@@ -79,8 +101,9 @@ fn port(settings: &Settings, variable: &str, port: u16) -> Finding {
 }
 
 /// Whether the provider answers, whether it takes the key, and whether its clock agrees with ours.
-async fn provider(name: &str, variable: &str, provider: &Provider) -> Vec<Finding> {
-    let url = provider.base_url.http("/models");
+async fn provider(look: &Look, provider: &Provider) -> Vec<Finding> {
+    let Look { name, variable, path, scheme } = look;
+    let url = provider.base_url.http(path);
     let client = Client::builder().tls_backend_preconfigured(Arc::unwrap_or_clone(tls::for_requests(&[])));
     let client = match client.no_proxy().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).build() {
         Ok(client) => client,
@@ -88,7 +111,7 @@ async fn provider(name: &str, variable: &str, provider: &Provider) -> Vec<Findin
     };
     let request = client.get(&url);
     let request = match &provider.key {
-        Some(key) => request.bearer_auth(key.expose_secret()),
+        Some(key) => request.header(AUTHORIZATION, format!("{scheme} {}", key.expose_secret())),
         None => request,
     };
     let response = match request.send().await {
@@ -112,7 +135,7 @@ async fn provider(name: &str, variable: &str, provider: &Provider) -> Vec<Findin
             Fine(format!("{name}: reachable, and takes the key in {variable}"))
         }
         (status, Some(_)) => {
-            Odd(format!("{name}: answers {status} to GET /models, so the key could not be tried"))
+            Odd(format!("{name}: answers {status} to GET {path}, so the key could not be tried"))
         }
     }];
     let date =

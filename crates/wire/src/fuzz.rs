@@ -4,10 +4,16 @@
 //! What has to hold is checked with a panic, and nothing else may panic.
 
 use bytes::{Bytes, BytesMut};
-use call::{Audio, CarrierCommand, CarrierEvent, ItemId, LegCommand, LegEvent, MarkId, Turns};
+use call::{
+    Audio, CarrierCommand, CarrierEvent, ItemId, LegCommand, LegEvent, MarkId, ReplyId, Turns,
+    cascade::{AskId, EarCommand, EarEvent, MindEvent, MouthCommand, MouthEvent},
+};
 use serde::de::IgnoredAny;
 
 use crate::{
+    Ear, Mouth,
+    chat::{self, Answer},
+    deepgram,
     openai::{self, Session, Setup},
     protocol::{Frame, Protocol},
     twilio::Line,
@@ -55,6 +61,58 @@ pub fn openai(lines: &[u8]) {
     }
     openai::refused(400, lines);
     Session::new(Setup::default()).closed(Some(4000), &String::from_utf8_lossy(lines));
+}
+
+/// Whatever Deepgram sends, a failure is the last word and what we send is JSON; whatever a model streams, in
+/// whatever pieces, its answer ends at most once.
+pub fn cascade(lines: &[u8]) {
+    let mut ears = [Ear::Flux(deepgram::Flux::default()), Ear::Nova(deepgram::Nova::default())];
+    let mut mouth = Mouth::Aura(deepgram::Aura::default());
+    for text in messages(lines) {
+        for ear in &mut ears {
+            match text.first() {
+                Some(b'0') => ear.obey(EarCommand::Hear(Audio::ulaw(&[7; 160]))),
+                Some(b'1') => ear.obey(EarCommand::EndTurn),
+                Some(b'2') => ear.obey(EarCommand::Close),
+                _ => ear.read(&text),
+            }
+            drain(ear, |event| matches!(event, EarEvent::Failed(_)));
+        }
+        let reply = ReplyId(1);
+        match text.first() {
+            Some(b'0') => mouth.obey(MouthCommand::Say { reply, words: "Hello \"you\"".into() }),
+            Some(b'1') => mouth.obey(MouthCommand::Finish(reply)),
+            Some(b'2') => mouth.obey(MouthCommand::Stop { reply, heard: None }),
+            Some(b'3') => mouth.read_binary(&text),
+            _ => mouth.read(&text),
+        }
+        drain(&mut mouth, |event| matches!(event, MouthEvent::Failed(_)));
+    }
+    deepgram::refused(400, lines);
+    chat::refused("groq", 429, None, lines);
+    let pieces = 1 + lines.first().map_or(0, |byte| usize::from(*byte));
+    let mut answer = Answer::new("groq", AskId(1));
+    let mut ends = 0;
+    let all = lines.chunks(pieces).flat_map(|piece| answer.read(piece)).collect::<Vec<_>>();
+    for event in all.into_iter().chain(answer.ended(false)) {
+        assert_eq!(ends, 0, "{event:?} after the end");
+        ends += usize::from(matches!(event, MindEvent::Done { .. } | MindEvent::Failed { .. }));
+    }
+    assert_eq!(ends, 1);
+}
+
+fn drain<P: Protocol<Event: std::fmt::Debug>>(session: &mut P, is_last: impl Fn(&P::Event) -> bool) {
+    let mut failed = false;
+    while let Some(event) = session.poll_event() {
+        assert!(!failed, "{event:?} after the failure");
+        failed = is_last(&event);
+    }
+    while let Some(frame) = session.poll_frame() {
+        match frame {
+            Frame::Control(text) | Frame::Goodbye(text) | Frame::Audio { text, .. } => is_json(&text),
+            Frame::Sound { .. } | Frame::Ping | Frame::Close => {}
+        }
+    }
 }
 
 fn command(digit: u8) -> Option<LegCommand> {

@@ -12,6 +12,11 @@ fn no_openai_message_of_the_corpus_breaks_anything() {
     run("openai_read", wire::fuzz::openai);
 }
 
+#[test]
+fn nothing_that_deepgram_or_a_model_sent_in_the_corpus_breaks_anything() {
+    run("cascade_read", wire::fuzz::cascade);
+}
+
 fn run(target: &str, check: fn(&[u8])) {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
     let seeds = run_folder(&fuzz.join("corpus").join(target), check);
