@@ -5,6 +5,7 @@
 //! counts. Nothing is asserted here.
 
 mod floor;
+mod silence;
 mod talk;
 
 use std::{
@@ -18,6 +19,9 @@ use serde_json::Value;
 
 fn main() {
     let words: Vec<String> = env::args().collect();
+    if words.iter().any(|word| word == "--silence") {
+        return silence::of_a_cascade(&[1, 50, 200]);
+    }
     if let Some(at) = words.iter().position(|word| word == "floor") {
         return floor::serve(&words[at + 1]);
     }
@@ -42,6 +46,7 @@ fn main() {
         );
     }
     talk::barge_in(if quick { 10 } else { 50 });
+    silence::of_a_cascade(if quick { &[1, 20] } else { &[1, 50, 200] });
 }
 
 fn machine() {

@@ -23,6 +23,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    time::Instant,
 };
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(120);
@@ -83,6 +84,7 @@ async fn chat(
     connection: usize,
 ) -> std::io::Result<()> {
     let body = http::read_body(wire, head).await;
+    let began = Instant::now();
     let mut violations = Vec::new();
     for (name, wanted) in [("content-type", "application/json"), ("accept", "text/event-stream")] {
         if head.header(name) != Some(wanted) {
@@ -119,6 +121,7 @@ async fn chat(
         connection,
         headers,
         body,
+        first_word_after: None,
         sent: 0,
         finished: false,
         cancelled: false,
@@ -133,7 +136,15 @@ async fn chat(
         return plain(wire, *status, headers, body).await;
     }
     let steps = stream::steps(&behaviour, &answer, &model, with_usage);
-    let sent = send(wire, steps, |word| shared.update(at, |request| request.sent += usize::from(word))).await;
+    let told = |word| {
+        shared.update(at, |request| {
+            request.sent += usize::from(word);
+            if word {
+                request.first_word_after.get_or_insert_with(|| began.elapsed());
+            }
+        });
+    };
+    let sent = send(wire, steps, told).await;
     shared.update(at, |request| {
         request.finished = sent.is_ok();
         request.cancelled = sent.as_ref().is_err_and(|error| error.kind() != ErrorKind::ConnectionAborted);

@@ -53,6 +53,8 @@ pub struct Request {
     pub connection: usize,
     pub headers: Headers,
     pub body: Value,
+    /// From the question to the first word, as it was and not as it was told to be.
+    pub first_word_after: Option<Duration>,
     /// Pieces of the answer that were sent.
     pub sent: usize,
     /// The answer was sent to its end.

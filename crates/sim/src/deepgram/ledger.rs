@@ -2,6 +2,7 @@
 
 use crate::Headers;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct SpeakLedger {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Utterance {
     pub text: String,
+    /// When its first sound was sent, and how long after the text: as it was, not as it was told to be.
+    pub first_sound: Option<(Instant, Duration)>,
     /// Sound that was sent of it.
     pub sent: Duration,
     /// A `Clear` came before its end.

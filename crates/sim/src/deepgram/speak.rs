@@ -44,7 +44,7 @@ pub(super) struct Speaker {
 }
 
 enum Job {
-    Sound { utterance: usize, rest: Bytes, due: Instant },
+    Sound { utterance: usize, rest: Bytes, taken: Instant, due: Instant },
     Flushed,
 }
 
@@ -114,7 +114,8 @@ impl Speaker {
                     self.say(json!({ "type": "Flushed", "sequence_id": self.sequence }));
                 }
                 Job::Sound { due, .. } if *due > Instant::now() => return Some(*due),
-                Job::Sound { utterance, rest, due } => {
+                Job::Sound { utterance, rest, taken, due } => {
+                    let waited = taken.elapsed();
                     let piece = rest.split_to(rest.len().min(ulaw::bytes_of(self.speak.piece)));
                     let length = ulaw::length_of(piece.len() as u64);
                     *due += length.div_f64(self.speak.pace);
@@ -122,7 +123,7 @@ impl Speaker {
                     if over {
                         self.jobs.pop_front();
                     }
-                    self.send(utterance, piece, length);
+                    self.send(utterance, piece, length, waited);
                 }
             }
             if self.end.is_some() {
@@ -131,12 +132,13 @@ impl Speaker {
         }
     }
 
-    fn send(&mut self, utterance: usize, piece: Bytes, length: Duration) {
+    fn send(&mut self, utterance: usize, piece: Bytes, length: Duration, waited: Duration) {
         if !self.stalled {
             self.line.post(Message::Binary(piece));
             self.sent += length;
             self.ledger.send_modify(|ledger| {
                 if let Some(utterance) = ledger.utterances.get_mut(utterance) {
+                    utterance.first_sound.get_or_insert((Instant::now(), waited));
                     utterance.sent += length;
                 }
             });
@@ -227,9 +229,15 @@ impl Speaker {
         let sound = Bytes::from(audio_of(&text, self.speak.letter));
         let utterance = self.ledger.borrow().utterances.len();
         self.ledger.send_modify(|ledger| {
-            ledger.utterances.push(Utterance { text, sent: Duration::ZERO, cleared: false });
+            ledger.utterances.push(Utterance {
+                text,
+                first_sound: None,
+                sent: Duration::ZERO,
+                cleared: false,
+            });
         });
-        self.jobs.push_back(Job::Sound { utterance, rest: sound, due: Instant::now() + self.speak.first });
+        let taken = Instant::now();
+        self.jobs.push_back(Job::Sound { utterance, rest: sound, taken, due: taken + self.speak.first });
     }
 
     fn clear(&mut self) {
