@@ -55,19 +55,29 @@ const TIMERS: [Timer; 11] = [
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     at: [Option<Instant>; TIMERS.len()],
+    /// The one that is due first. Looked at with each frame, changed far less often.
+    first: Option<(Instant, Timer)>,
 }
 
 impl Timers {
     pub fn set(&mut self, timer: Timer, at: Instant) {
         self.at[timer as usize] = Some(at);
+        match self.first {
+            Some((_, first)) if first == timer => self.look(),
+            Some((before, _)) if before <= at => {}
+            Some(_) | None => self.first = Some((at, timer)),
+        }
     }
 
     pub fn clear(&mut self, timer: Timer) {
         self.at[timer as usize] = None;
+        if self.first.is_some_and(|(_, first)| first == timer) {
+            self.look();
+        }
     }
 
     pub fn clear_all(&mut self) {
-        self.at = Default::default();
+        *self = Self::default();
     }
 
     pub fn is_set(&self, timer: Timer) -> bool {
@@ -76,15 +86,19 @@ impl Timers {
 
     /// The one that is due first.
     pub fn next(&self) -> Option<(Instant, Timer)> {
-        let set = TIMERS.into_iter().filter_map(|timer| Some((self.at[timer as usize]?, timer)));
-        set.min_by_key(|(at, _)| *at)
+        self.first
     }
 
     /// Takes the one that was due first, if it is due, and when it was.
     pub fn pop_expired(&mut self, now: Instant) -> Option<(Instant, Timer)> {
-        let due = self.next().filter(|(at, _)| *at <= now)?;
+        let due = self.first.filter(|(at, _)| *at <= now)?;
         self.clear(due.1);
         Some(due)
+    }
+
+    fn look(&mut self) {
+        let set = TIMERS.into_iter().filter_map(|timer| Some((self.at[timer as usize]?, timer)));
+        self.first = set.min_by_key(|(at, _)| *at);
     }
 }
 
@@ -108,6 +122,24 @@ mod tests {
         assert_eq!(timers.pop_expired(at(40)), Some((at(20), Timer::Start)));
         assert_eq!(timers.pop_expired(at(40)), Some((at(30), Timer::MaxDuration)));
         assert_eq!(timers.pop_expired(at(40)), None);
+    }
+
+    #[test]
+    fn the_first_is_known_whatever_was_set_moved_and_cleared() {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do as the start of a test's clock")]
+        let start = Instant::now();
+        let (mut timers, mut seed) = (Timers::default(), 1_u64);
+        for _ in 0..10_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let timer = TIMERS[(seed >> 33) as usize % TIMERS.len()];
+            match seed >> 61 {
+                0 => timers.clear(timer),
+                1 => drop(timers.pop_expired(start + Duration::from_millis(500))),
+                _ => timers.set(timer, start + Duration::from_millis(seed >> 40 & 1_023)),
+            }
+            let first = timers.at.iter().flatten().min().copied();
+            assert_eq!(timers.next().map(|(at, _)| at), first);
+        }
     }
 
     #[test]

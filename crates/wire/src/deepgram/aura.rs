@@ -9,13 +9,13 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use call::{
-    Audio, FailureKind, Oddity, ReplyId,
+    Audio, Oddity, ReplyId,
     cascade::{MouthCommand, MouthEvent},
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{closed, control, failure, goodbye};
+use super::talk::Talk;
 use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
@@ -45,11 +45,8 @@ pub struct Aura {
     flushes: VecDeque<Option<ReplyId>>,
     /// A `Clear` is out: what comes is stale, and what is to be said waits.
     clearing: bool,
-    waiting: Vec<Frame>,
-    over: bool,
-    malformed: u32,
-    events: VecDeque<MouthEvent>,
-    frames: VecDeque<Frame>,
+    waiting: Vec<Value>,
+    talk: Talk<MouthEvent>,
 }
 
 impl Default for Aura {
@@ -60,10 +57,7 @@ impl Default for Aura {
             flushes: VecDeque::new(),
             clearing: false,
             waiting: Vec::new(),
-            over: false,
-            malformed: 0,
-            events: VecDeque::from([MouthEvent::Ready]),
-            frames: VecDeque::new(),
+            talk: Talk::ready(MouthEvent::Ready),
         }
     }
 }
@@ -73,58 +67,54 @@ impl Protocol for Aura {
     type Command = MouthCommand;
 
     fn read(&mut self, text: &Bytes) {
-        if self.over {
+        if self.talk.over {
             return;
         }
-        let Ok(message) = serde_json::from_slice::<Message<'_>>(text) else { return self.nonsense() };
+        let Ok(message) = serde_json::from_slice::<Message<'_>>(text) else { return self.talk.nonsense() };
         match &*message.kind.0 {
             "Flushed" if self.clearing => {}
             "Flushed" => {
                 if let Some(Some(reply)) = self.flushes.pop_front() {
-                    self.events.push_back(MouthEvent::Done(reply));
+                    self.talk.tell(MouthEvent::Done(reply));
                 }
             }
             "Cleared" => self.cleared(),
             "Metadata" => {}
-            "Warning" => self.events.push_back(MouthEvent::Odd(Oddity::OwnError)),
-            "Error" => {
-                let words = [message.code.some(), message.description.some()];
-                let words: Vec<&str> = words.into_iter().flatten().collect();
-                self.fail(failure(FailureKind::Provider, &words.join(": ")));
-            }
-            "" => self.nonsense(),
-            _ => self.events.push_back(MouthEvent::Odd(Oddity::UnknownEvent)),
+            "Warning" => self.talk.odd(Oddity::OwnError),
+            "Error" => self.talk.error(&[&message.code, &message.description]),
+            "" => self.talk.nonsense(),
+            _ => self.talk.odd(Oddity::UnknownEvent),
         }
     }
 
     fn read_binary(&mut self, bytes: &Bytes) {
-        if self.over || self.clearing || bytes.is_empty() {
+        if self.talk.over || self.clearing || bytes.is_empty() {
             return;
         }
         if let Some(reply) = self.reply {
-            self.events.push_back(MouthEvent::Speech { reply, audio: Audio::ulaw(bytes) });
+            self.talk.tell(MouthEvent::Speech { reply, audio: Audio::ulaw(bytes) });
         }
     }
 
     fn pong(&mut self) {
-        self.events.push_back(MouthEvent::Alive);
-    }
-
-    fn closed(&mut self, code: Option<u16>, reason: &str) {
-        if !self.over {
-            self.fail(closed(code, reason));
+        if !self.talk.over {
+            self.talk.tell(MouthEvent::Alive);
         }
     }
 
+    fn closed(&mut self, code: Option<u16>, reason: &str) {
+        self.talk.closed(code, reason);
+    }
+
     fn obey(&mut self, command: MouthCommand) {
-        if self.over {
+        if self.talk.over {
             return;
         }
         match command {
             MouthCommand::Say { reply, words } => {
                 let first = self.reply.replace(reply) != Some(reply);
                 for piece in pieces(&words) {
-                    self.send(control(&json!({ "type": "Speak", "text": format!("{piece} ") })));
+                    self.send(json!({ "type": "Speak", "text": format!("{piece} ") }));
                 }
                 if first && !words.ends_with(['.', '!', '?', '…', '。', '।']) {
                     self.flush(None);
@@ -136,56 +126,40 @@ impl Protocol for Aura {
                 self.waiting.clear();
                 self.flushes.clear();
                 if !std::mem::replace(&mut self.clearing, true) {
-                    self.frames.push_back(control(&json!({ "type": "Clear" })));
+                    self.talk.send(&json!({ "type": "Clear" }));
                 }
             }
-            MouthCommand::KeepAlive => self.frames.push_back(Frame::Ping),
-            MouthCommand::Close => {
-                self.over = true;
-                self.frames.push_back(goodbye("Close"));
-            }
+            MouthCommand::KeepAlive => self.talk.frames.push_back(Frame::Ping),
+            MouthCommand::Close => self.talk.goodbye("Close"),
             MouthCommand::Open => {}
         }
     }
 
     fn poll_event(&mut self) -> Option<MouthEvent> {
-        self.events.pop_front()
+        self.talk.events.pop_front()
     }
 
     fn poll_frame(&mut self) -> Option<Frame> {
-        self.frames.pop_front()
+        self.talk.frames.pop_front()
     }
 }
 
 impl Aura {
     fn flush(&mut self, last_of: Option<ReplyId>) {
         self.flushes.push_back(last_of);
-        self.send(control(&json!({ "type": "Flush" })));
+        self.send(json!({ "type": "Flush" }));
     }
 
     /// What follows a `Clear` waits for its answer: sound of the old text would be taken for the new one's.
-    fn send(&mut self, frame: Frame) {
-        if self.clearing { self.waiting.push(frame) } else { self.frames.push_back(frame) }
+    fn send(&mut self, message: Value) {
+        if self.clearing { self.waiting.push(message) } else { self.talk.send(&message) }
     }
 
     fn cleared(&mut self) {
         if std::mem::take(&mut self.clearing) {
-            self.events.push_back(MouthEvent::Stopped);
-            self.frames.extend(self.waiting.drain(..));
+            self.talk.tell(MouthEvent::Stopped);
+            std::mem::take(&mut self.waiting).iter().for_each(|message| self.talk.send(message));
         }
-    }
-
-    fn nonsense(&mut self) {
-        self.malformed += 1;
-        if self.malformed > MOST_MALFORMED {
-            return self.fail(failure(FailureKind::Nonsense, "messages that cannot be read"));
-        }
-        self.events.push_back(MouthEvent::Odd(Oddity::Malformed));
-    }
-
-    fn fail(&mut self, failure: call::Failure) {
-        self.over = true;
-        self.events.push_back(MouthEvent::Failed(failure));
     }
 }
 
@@ -205,8 +179,6 @@ fn pieces(words: &str) -> impl Iterator<Item = &str> {
 }
 
 const MOST_AT_ONCE: usize = 1_900;
-
-const MOST_MALFORMED: u32 = 10;
 
 #[derive(Deserialize)]
 struct Message<'a> {

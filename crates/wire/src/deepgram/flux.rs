@@ -3,17 +3,15 @@
 //! Its transcripts are whole turns, never deltas. There is no keep-alive message: an unknown message ends the
 //! connection, so only sound keeps it open. Pieces of 80 ms give it the best ears.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use call::{
-    FailureKind, Oddity, Usage,
+    Oddity, Usage,
     cascade::{EarCommand, EarEvent},
 };
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Chunks, closed, control, failure, goodbye};
+use super::{Chunks, talk::Talk};
 use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
@@ -56,11 +54,7 @@ impl FluxSetup {
 #[derive(Debug, Default)]
 pub struct Flux {
     chunks: Chunks,
-    /// It failed or was closed: nothing more is said or heard.
-    over: bool,
-    malformed: u32,
-    events: VecDeque<EarEvent>,
-    frames: VecDeque<Frame>,
+    talk: Talk<EarEvent>,
 }
 
 impl Protocol for Flux {
@@ -68,69 +62,62 @@ impl Protocol for Flux {
     type Command = EarCommand;
 
     fn read(&mut self, text: &Bytes) {
-        if self.over {
+        if self.talk.over {
             return;
         }
-        let Ok(message) = serde_json::from_slice::<Message<'_>>(text) else { return self.nonsense() };
+        let Ok(message) = serde_json::from_slice::<Message<'_>>(text) else { return self.talk.nonsense() };
         match &*message.kind.0 {
-            "Connected" => self.events.push_back(EarEvent::Ready),
+            "Connected" => self.talk.tell(EarEvent::Ready),
             "TurnInfo" => self.turn(&message),
             "ConfigureSuccess" => {}
-            "Warning" | "ConfigureFailure" => self.events.push_back(EarEvent::Odd(Oddity::OwnError)),
-            "Error" => {
-                let words = [message.code.some(), message.description.some()];
-                let words: Vec<&str> = words.into_iter().flatten().collect();
-                self.fail(failure(FailureKind::Provider, &words.join(": ")));
-            }
-            "" => self.nonsense(),
-            _ => self.events.push_back(EarEvent::Odd(Oddity::UnknownEvent)),
+            "Warning" | "ConfigureFailure" => self.talk.odd(Oddity::OwnError),
+            "Error" => self.talk.error(&[&message.code, &message.description]),
+            "" => self.talk.nonsense(),
+            _ => self.talk.odd(Oddity::UnknownEvent),
         }
     }
 
     fn read_binary(&mut self, _: &Bytes) {
-        if !self.over {
-            self.nonsense();
-        }
+        self.talk.nonsense();
     }
 
     fn pong(&mut self) {
-        self.events.push_back(EarEvent::Alive);
-    }
-
-    fn closed(&mut self, code: Option<u16>, reason: &str) {
-        if !self.over {
-            self.fail(closed(code, reason));
+        if !self.talk.over {
+            self.talk.tell(EarEvent::Alive);
         }
     }
 
+    fn closed(&mut self, code: Option<u16>, reason: &str) {
+        self.talk.closed(code, reason);
+    }
+
     fn obey(&mut self, command: EarCommand) {
-        if self.over {
+        if self.talk.over {
             return;
         }
         match command {
             EarCommand::Hear(audio) => {
-                self.chunks.push(&audio, PIECE, |frame| self.frames.push_back(frame));
+                self.chunks.push(&audio, PIECE, |frame| self.talk.frames.push_back(frame));
             }
             EarCommand::EndTurn => {
-                self.chunks.flush(|frame| self.frames.push_back(frame));
-                self.frames.push_back(control(&json!({ "type": "ForceEndTurn" })));
+                self.chunks.flush(|frame| self.talk.frames.push_back(frame));
+                self.talk.send(&json!({ "type": "ForceEndTurn" }));
             }
-            EarCommand::Ping => self.frames.push_back(Frame::Ping),
+            EarCommand::Ping => self.talk.frames.push_back(Frame::Ping),
             EarCommand::Close => {
-                self.over = true;
                 self.used();
-                self.frames.push_back(goodbye("CloseStream"));
+                self.talk.goodbye("CloseStream");
             }
             EarCommand::Open => {}
         }
     }
 
     fn poll_event(&mut self) -> Option<EarEvent> {
-        self.events.pop_front()
+        self.talk.events.pop_front()
     }
 
     fn poll_frame(&mut self) -> Option<Frame> {
-        self.frames.pop_front()
+        self.talk.frames.pop_front()
     }
 }
 
@@ -141,7 +128,7 @@ impl Flux {
             "Update" if words.is_empty() => return,
             "Update" => EarEvent::Words(words),
             "StartOfTurn" => {
-                self.events.push_back(EarEvent::Started);
+                self.talk.tell(EarEvent::Started);
                 if words.is_empty() {
                     return;
                 }
@@ -155,32 +142,17 @@ impl Flux {
             }
             _ => EarEvent::Odd(Oddity::UnknownEvent),
         };
-        self.events.push_back(event);
+        self.talk.tell(event);
     }
 
     fn used(&mut self) {
         let transcription_seconds = self.chunks.take_seconds();
-        self.events.push_back(EarEvent::Used(Usage { transcription_seconds, ..Usage::default() }));
-    }
-
-    fn nonsense(&mut self) {
-        self.malformed += 1;
-        if self.malformed > MOST_MALFORMED {
-            return self.fail(failure(FailureKind::Nonsense, "messages that cannot be read"));
-        }
-        self.events.push_back(EarEvent::Odd(Oddity::Malformed));
-    }
-
-    fn fail(&mut self, failure: call::Failure) {
-        self.over = true;
-        self.events.push_back(EarEvent::Failed(failure));
+        self.talk.tell(EarEvent::Used(Usage { transcription_seconds, ..Usage::default() }));
     }
 }
 
 /// 80 ms.
 const PIECE: usize = 640;
-
-const MOST_MALFORMED: u32 = 10;
 
 #[derive(Deserialize)]
 struct Message<'a> {

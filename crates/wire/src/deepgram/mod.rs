@@ -7,12 +7,13 @@
 mod aura;
 mod flux;
 mod nova;
+mod talk;
 
 pub use aura::{Aura, AuraSetup};
 pub use flux::{Flux, FluxSetup};
 pub use nova::{Nova, NovaSetup};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use call::{Audio, Failure, FailureKind, ulaw};
 use serde::Deserialize;
 
@@ -75,15 +76,6 @@ fn closed(code: Option<u16>, reason: &str) -> Failure {
         "" => failure(kind, &format!("close {code}")),
         reason => failure(kind, &format!("close {code}: {reason}")),
     }
-}
-
-/// `CloseStream` or `Close`, after which they close.
-fn goodbye(kind: &str) -> Frame {
-    Frame::Goodbye(Bytes::from(serde_json::json!({ "type": kind }).to_string()))
-}
-
-fn control(message: &serde_json::Value) -> Frame {
-    Frame::Control(Bytes::from(message.to_string()))
 }
 
 /// The caller's voice in binary pieces of a fixed length.

@@ -4,17 +4,15 @@
 //! silence, and in noise never comes; `UtteranceEnd` goes by the words' own times and does. Whichever is first
 //! ends the turn.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use call::{
-    FailureKind, Oddity, Usage,
+    Oddity, Usage,
     cascade::{EarCommand, EarEvent},
 };
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Chunks, closed, control, failure, goodbye};
+use super::{Chunks, talk::Talk};
 use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
@@ -53,14 +51,11 @@ impl NovaSetup {
 #[derive(Debug)]
 pub struct Nova {
     chunks: Chunks,
-    over: bool,
-    malformed: u32,
+    talk: Talk<EarEvent>,
     /// The fixed segments of this turn.
     segments: String,
     /// Words were heard in this turn.
     started: bool,
-    events: VecDeque<EarEvent>,
-    frames: VecDeque<Frame>,
 }
 
 impl Default for Nova {
@@ -68,12 +63,9 @@ impl Default for Nova {
     fn default() -> Self {
         Self {
             chunks: Chunks::default(),
-            over: false,
-            malformed: 0,
+            talk: Talk::ready(EarEvent::Ready),
             segments: String::new(),
             started: false,
-            events: VecDeque::from([EarEvent::Ready]),
-            frames: VecDeque::new(),
         }
     }
 }
@@ -83,69 +75,62 @@ impl Protocol for Nova {
     type Command = EarCommand;
 
     fn read(&mut self, text: &Bytes) {
-        if self.over {
+        if self.talk.over {
             return;
         }
-        let Ok(message) = serde_json::from_slice::<Message<'_>>(text) else { return self.nonsense() };
+        let Ok(message) = serde_json::from_slice::<Message<'_>>(text) else { return self.talk.nonsense() };
         match &*message.kind.0 {
             "Results" => self.results(&message),
             "UtteranceEnd" => self.end(false),
             "SpeechStarted" | "Metadata" | "ConfigureSuccess" => {}
-            "ConfigureFailure" => self.events.push_back(EarEvent::Odd(Oddity::OwnError)),
-            "Error" => {
-                let words = [message.code.some(), message.variant.some(), message.description.some()];
-                let words: Vec<&str> = words.into_iter().flatten().collect();
-                self.fail(failure(FailureKind::Provider, &words.join(": ")));
-            }
-            "" => self.nonsense(),
-            _ => self.events.push_back(EarEvent::Odd(Oddity::UnknownEvent)),
+            "ConfigureFailure" => self.talk.odd(Oddity::OwnError),
+            "Error" => self.talk.error(&[&message.code, &message.variant, &message.description]),
+            "" => self.talk.nonsense(),
+            _ => self.talk.odd(Oddity::UnknownEvent),
         }
     }
 
     fn read_binary(&mut self, _: &Bytes) {
-        if !self.over {
-            self.nonsense();
-        }
+        self.talk.nonsense();
     }
 
     fn pong(&mut self) {
-        self.events.push_back(EarEvent::Alive);
-    }
-
-    fn closed(&mut self, code: Option<u16>, reason: &str) {
-        if !self.over {
-            self.fail(closed(code, reason));
+        if !self.talk.over {
+            self.talk.tell(EarEvent::Alive);
         }
     }
 
+    fn closed(&mut self, code: Option<u16>, reason: &str) {
+        self.talk.closed(code, reason);
+    }
+
     fn obey(&mut self, command: EarCommand) {
-        if self.over {
+        if self.talk.over {
             return;
         }
         match command {
             EarCommand::Hear(audio) => {
-                self.chunks.push(&audio, PIECE, |frame| self.frames.push_back(frame));
+                self.chunks.push(&audio, PIECE, |frame| self.talk.frames.push_back(frame));
             }
             EarCommand::EndTurn => {
-                self.chunks.flush(|frame| self.frames.push_back(frame));
-                self.frames.push_back(control(&json!({ "type": "Finalize" })));
+                self.chunks.flush(|frame| self.talk.frames.push_back(frame));
+                self.talk.send(&json!({ "type": "Finalize" }));
             }
-            EarCommand::Ping => self.frames.push_back(Frame::Ping),
+            EarCommand::Ping => self.talk.frames.push_back(Frame::Ping),
             EarCommand::Close => {
-                self.over = true;
                 self.used();
-                self.frames.push_back(goodbye("CloseStream"));
+                self.talk.goodbye("CloseStream");
             }
             EarCommand::Open => {}
         }
     }
 
     fn poll_event(&mut self) -> Option<EarEvent> {
-        self.events.pop_front()
+        self.talk.events.pop_front()
     }
 
     fn poll_frame(&mut self) -> Option<Frame> {
-        self.frames.pop_front()
+        self.talk.frames.pop_front()
     }
 }
 
@@ -154,13 +139,13 @@ impl Nova {
         let words = message.channel.alternatives.first().map_or("", |best| best.transcript.0.trim());
         if !words.is_empty() {
             if !std::mem::replace(&mut self.started, true) {
-                self.events.push_back(EarEvent::Started);
+                self.talk.tell(EarEvent::Started);
             }
             let so_far = joined(&self.segments, words);
             if message.is_final {
                 self.segments.clone_from(&so_far);
             }
-            self.events.push_back(EarEvent::Words(so_far));
+            self.talk.tell(EarEvent::Words(so_far));
         }
         if message.speech_final || message.from_finalize {
             self.end(message.from_finalize);
@@ -174,25 +159,12 @@ impl Nova {
         }
         self.started = false;
         self.used();
-        self.events.push_back(EarEvent::Ended(std::mem::take(&mut self.segments)));
+        self.talk.tell(EarEvent::Ended(std::mem::take(&mut self.segments)));
     }
 
     fn used(&mut self) {
         let transcription_seconds = self.chunks.take_seconds();
-        self.events.push_back(EarEvent::Used(Usage { transcription_seconds, ..Usage::default() }));
-    }
-
-    fn nonsense(&mut self) {
-        self.malformed += 1;
-        if self.malformed > MOST_MALFORMED {
-            return self.fail(failure(FailureKind::Nonsense, "messages that cannot be read"));
-        }
-        self.events.push_back(EarEvent::Odd(Oddity::Malformed));
-    }
-
-    fn fail(&mut self, failure: call::Failure) {
-        self.over = true;
-        self.events.push_back(EarEvent::Failed(failure));
+        self.talk.tell(EarEvent::Used(Usage { transcription_seconds, ..Usage::default() }));
     }
 }
 
@@ -205,8 +177,6 @@ fn joined(before: &str, words: &str) -> String {
 
 /// 100 ms, as Deepgram recommends.
 const PIECE: usize = 800;
-
-const MOST_MALFORMED: u32 = 10;
 
 #[derive(Deserialize)]
 struct Message<'a> {
