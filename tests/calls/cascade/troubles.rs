@@ -115,9 +115,10 @@ async fn fails(
 async fn keys_models_and_voices_that_are_no_good_end_the_call_by_name() {
     let studio = Studio::open().await;
     let (hears, thinks) = (deepgram::Behaviour::default, chat::Behaviour::default);
-    fails(&studio, "dg-invalid", hears(), thinks(), FailureKind::BadKey, "deepgram").await;
     let refuse =
         |status, body: &str| deepgram::Behaviour { refuse: Some((status, body.to_owned())), ..hears() };
+    let bad_key = refuse(401, r#"{"err_code":"INVALID_AUTH","err_msg":"Invalid credentials."}"#);
+    fails(&studio, "k-bad", bad_key, thinks(), FailureKind::BadKey, "deepgram").await;
     let no_model = refuse(403, r#"{"err_code":"INSUFFICIENT_PERMISSIONS","err_msg":"no such model"}"#);
     fails(&studio, "k-model", no_model, thinks(), FailureKind::Refused, "deepgram").await;
     fails(&studio, "k-credit", refuse(402, "{}"), thinks(), FailureKind::Quota, "deepgram").await;
