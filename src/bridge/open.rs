@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use wire::{
     Ear, Mouth, Protocol,
     deepgram::{self, Aura, Flux, Nova},
+    elevenlabs::{self, Multi},
     openai::{self, Session},
 };
 
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     gate::{
         Config,
-        config::{self, Auth, Hearing, OpenAiLeg, Speaking, Thinking, ThinkingProvider},
+        config::{self, Auth, Hearing, OpenAiLeg, Speaking, SpeakingProvider, Thinking, ThinkingProvider},
     },
     outward::dial::DialError,
 };
@@ -62,6 +63,14 @@ impl Exchange {
     }
 
     fn mouth(&self, config: &Config, tts: &Speaking) -> Dial<Mouth> {
+        if tts.provider == SpeakingProvider::Elevenlabs {
+            let setup = order::for_multi(config, tts);
+            let url = format!("{}{}", tts.place.base_url, setup.path_and_query());
+            let key = tts.place.key.expose_secret().to_owned();
+            let headers = secret_header(HeaderName::from_static("xi-api-key"), key, "elevenlabs");
+            let session = move || Mouth::ElevenLabs(Multi::new(&setup));
+            return self.dial("elevenlabs", url, headers, session, elevenlabs::refused);
+        }
         let host = deepgram::host(&tts.place.base_url);
         let url = format!("{host}{}", order::for_aura(config, tts).path_and_query());
         let headers = deepgram_headers(&tts.place.key);

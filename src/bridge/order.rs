@@ -9,6 +9,7 @@ use call::{
 use wire::{
     chat,
     deepgram::{AuraSetup, FluxSetup, NovaSetup},
+    elevenlabs::MultiSetup,
     openai::{self, Setup},
 };
 
@@ -89,6 +90,22 @@ pub(super) fn for_nova(config: &Config, stt: &Hearing) -> NovaSetup {
 
 pub(super) fn for_aura(config: &Config, tts: &Speaking) -> AuraSetup {
     AuraSetup { model: tts.voice.clone(), speed: config.agent.speed.map(|speed| speed.clamp(0.7, 1.5)) }
+}
+
+pub(super) fn for_multi(config: &Config, tts: &Speaking) -> MultiSetup {
+    // Only the models of this generation take a language, and they refuse a region behind it.
+    let speaks_many = tts.model.ends_with("_v2_5");
+    MultiSetup {
+        voice: tts.voice.clone(),
+        model: tts.model.clone(),
+        language: config
+            .agent
+            .language
+            .as_deref()
+            .filter(|_| speaks_many)
+            .map(|tag| language(tag).to_owned()),
+        speed: config.agent.speed.map(|speed| speed.clamp(0.7, 1.2)),
+    }
 }
 
 pub(super) fn for_mind(config: &Config, llm: &Thinking) -> chat::Mind {

@@ -8,8 +8,9 @@ use super::{
     check::Check,
     claims::Keys,
     config::Hearing,
+    config::SpeakingProvider,
     config::{CascadeLeg, Speaking, Thinking, ThinkingProvider},
-    leg_claims::{self, Cascade, HearingProvider, SpeakingProvider},
+    leg_claims::{self, Cascade, HearingProvider},
     refusal::Code,
 };
 
@@ -99,20 +100,36 @@ impl Check<'_> {
 
     fn speaking(&mut self, path: &str, asked: leg_claims::Speaking, keys: &Keys) -> Option<Speaking> {
         let at = |field: &str| format!("{path}.{field}");
-        if asked.provider == SpeakingProvider::Elevenlabs {
-            let text = "is a provider that this version cannot speak with: use `deepgram`";
-            self.add(Code::ClaimsNotSupported, &at("provider"), text);
-            return None;
-        }
         self.name(&at("voice"), Some(&asked.voice), 64);
-        if asked.voice.starts_with("flux-") {
-            let text =
-                "is a Flux voice, which this version cannot speak with: use one such as `aura-2-thalia-en`";
-            self.add(Code::ClaimsNotSupported, &at("voice"), text);
+        self.name(&at("model"), asked.model.as_ref(), 64);
+        let providers = &self.rules.providers;
+        let (own, key) = match asked.provider {
+            SpeakingProvider::Deepgram => (&providers.deepgram, ("deepgram", keys.deepgram.as_ref())),
+            SpeakingProvider::Elevenlabs => (&providers.elevenlabs, ("elevenlabs", keys.elevenlabs.as_ref())),
+        };
+        match (asked.provider, &asked.model) {
+            (SpeakingProvider::Deepgram, Some(_)) => {
+                self.add(
+                    Code::ClaimsValue,
+                    &at("model"),
+                    "is ElevenLabs': Deepgram's voices are their own models",
+                );
+            }
+            (SpeakingProvider::Deepgram, None) if asked.voice.starts_with("flux-") => {
+                let text = "is a Flux voice, which this version cannot speak with: use one such as `aura-2-thalia-en`";
+                self.add(Code::ClaimsNotSupported, &at("voice"), text);
+            }
+            (SpeakingProvider::Elevenlabs, Some(model))
+                if model.starts_with("eleven_v3") || model.starts_with("eleven_v4") =>
+            {
+                let text = "is of a family that this version cannot speak with: use `eleven_flash_v2_5`";
+                self.add(Code::ClaimsNotSupported, &at("model"), text);
+            }
+            _ => {}
         }
-        let own = &self.rules.providers.deepgram;
-        let place = self.place(path, asked.base_url.as_deref(), own, ("deepgram", keys.deepgram.as_ref()))?;
-        Some(Speaking { place, voice: asked.voice })
+        let place = self.place(path, asked.base_url.as_deref(), own, key)?;
+        let model = asked.model.unwrap_or_else(|| "eleven_flash_v2_5".into());
+        Some(Speaking { provider: asked.provider, place, voice: asked.voice, model })
     }
 }
 

@@ -8,7 +8,9 @@ use std::{fmt, time::Duration};
 use secrecy::SecretString;
 use serde_json::Value;
 
-pub use super::leg_claims::{Auth, Eagerness, Effort, NoiseReduction, ThinkingEffort, ThinkingProvider, Vad};
+pub use super::leg_claims::{
+    Auth, Eagerness, Effort, NoiseReduction, SpeakingProvider, ThinkingEffort, ThinkingProvider, Vad,
+};
 
 #[derive(Clone)]
 pub struct Config {
@@ -117,11 +119,14 @@ pub struct Thinking {
     pub extra: serde_json::Map<String, Value>,
 }
 
-/// Deepgram's text to speech.
+/// Text to speech.
 #[derive(Clone, Debug)]
 pub struct Speaking {
+    pub provider: SpeakingProvider,
     pub place: Place,
     pub voice: String,
+    /// ElevenLabs' only.
+    pub model: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

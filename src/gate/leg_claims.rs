@@ -234,8 +234,10 @@ pub enum ThinkingEffort {
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
 pub(super) struct Speaking {
     pub provider: SpeakingProvider,
-    /// Such as `aura-2-thalia-en`.
+    /// Such as `aura-2-thalia-en` at Deepgram; a voice id at ElevenLabs.
     pub voice: String,
+    /// ElevenLabs: `eleven_flash_v2_5` when left out. Deepgram's voices are their own models.
+    pub model: Option<String>,
     /// The relay's own address of the provider, or one whose host is in `UPSTREAM_ALLOW`.
     pub base_url: Option<String>,
 }
@@ -243,9 +245,8 @@ pub(super) struct Speaking {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-pub(super) enum SpeakingProvider {
+pub enum SpeakingProvider {
     Deepgram,
-    /// Not in this version.
     Elevenlabs,
 }
 

@@ -52,6 +52,7 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
             openai,
             deepgram: Provider { key: None, base_url: "https://api.deepgram.com/v1".into() },
             groq: Provider { key: None, base_url: "https://api.groq.com/openai/v1".into() },
+            elevenlabs: Provider { key: None, base_url: "https://api.elevenlabs.io/v1".into() },
         },
         max_call: Duration::from_secs(14_400),
         region: None,

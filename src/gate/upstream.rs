@@ -22,6 +22,7 @@ pub struct Providers {
     pub openai: Provider,
     pub deepgram: Provider,
     pub groq: Provider,
+    pub elevenlabs: Provider,
 }
 
 /// Hosts that a token may name: `api.example.com`, `api.example.com:8443` or `*.example.com`.

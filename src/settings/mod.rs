@@ -124,6 +124,7 @@ impl Settings {
             openai: provider(&self.openai),
             deepgram: provider(&self.deepgram),
             groq: provider(&self.groq),
+            elevenlabs: provider(&self.elevenlabs),
         };
         GateSettings {
             secrets: self.relay_secret.as_deref().map(gate::secrets).unwrap_or_default(),

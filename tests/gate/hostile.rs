@@ -435,11 +435,21 @@ fn values() {
                 "legs[0].stt.provider",
             ),
             claim(
-                "a voice to come",
-                cascade_with("/tts/provider", "elevenlabs"),
-                ClaimsNotSupported,
-                "legs[0].tts.provider",
+                "a voice without its key",
+                cascade_with("/tts", json!({ "provider": "elevenlabs", "voice": "v" })),
+                ClaimsKeyMissing,
+                "keys.elevenlabs",
             ),
+            claim(
+                "another family's model",
+                cascade_with(
+                    "/tts",
+                    json!({ "provider": "elevenlabs", "voice": "v", "model": "eleven_v4_turbo" }),
+                ),
+                ClaimsNotSupported,
+                "legs[0].tts.model",
+            ),
+            claim("a model at Deepgram", cascade_with("/tts/model", "x"), ClaimsValue, "legs[0].tts.model"),
             claim(
                 "a voice of Flux",
                 cascade_with("/tts/voice", "flux-kit-en"),

@@ -31,6 +31,7 @@ pub fn settings() -> GateSettings {
             openai,
             deepgram: Provider { key: None, base_url: "https://api.deepgram.com/v1".into() },
             groq: Provider { key: None, base_url: "https://api.groq.com/openai/v1".into() },
+            elevenlabs: Provider { key: None, base_url: "https://api.elevenlabs.io/v1".into() },
         },
         max_call: Duration::from_secs(3_600),
         region: Some("iad".into()),

@@ -6,6 +6,7 @@
 pub mod chat;
 pub mod deepgram;
 pub mod dice;
+pub mod elevenlabs;
 mod http;
 mod line;
 pub mod openai;

@@ -6,6 +6,7 @@
 
 pub mod chat;
 pub mod deepgram;
+pub mod elevenlabs;
 #[doc(hidden)]
 pub mod fuzz;
 mod loose;
@@ -14,6 +15,7 @@ mod part;
 mod plain;
 mod protocol;
 mod query;
+mod talk;
 pub mod twilio;
 
 pub use part::{Ear, Mouth};

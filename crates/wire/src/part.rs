@@ -5,6 +5,7 @@ use call::cascade::{EarCommand, EarEvent, MouthCommand, MouthEvent};
 
 use crate::{
     deepgram::{Aura, Flux, Nova},
+    elevenlabs::Multi,
     protocol::{Frame, Protocol},
 };
 
@@ -17,6 +18,7 @@ pub enum Ear {
 #[derive(Debug)]
 pub enum Mouth {
     Aura(Aura),
+    ElevenLabs(Multi),
 }
 
 macro_rules! one_of {
@@ -51,4 +53,4 @@ macro_rules! one_of {
 }
 
 one_of!(Ear: EarEvent, EarCommand, Flux | Nova);
-one_of!(Mouth: MouthEvent, MouthCommand, Aura);
+one_of!(Mouth: MouthEvent, MouthCommand, Aura | ElevenLabs);

@@ -14,14 +14,7 @@ impl Query {
         self.0.push(if self.0.contains('?') { '&' } else { '?' });
         self.0.push_str(name);
         self.0.push('=');
-        for byte in value.bytes() {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    self.0.push(char::from(byte))
-                }
-                _ => self.0.push_str(&format!("%{byte:02X}")),
-            }
-        }
+        self.0.push_str(&escaped(value));
         self
     }
 
@@ -37,4 +30,16 @@ impl Query {
     pub fn end(self) -> String {
         self.0
     }
+}
+
+/// As it may stand between two slashes or after an `=`.
+pub(crate) fn escaped(value: &str) -> String {
+    let mut out = String::new();
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
 }

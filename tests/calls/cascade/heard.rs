@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use sim::{chat, deepgram, phone::Phone, voice::speech};
+use sim::{chat, deepgram, elevenlabs, phone::Phone, voice::speech};
 
-use super::studio::{Studio, cascade};
+use super::studio::{Studio, cascade, with_elevenlabs};
 use crate::house::LIMIT;
 
 const CALLS: u64 = 200;
@@ -50,9 +50,15 @@ async fn interrupted(studio: &Studio, number: u64) -> i64 {
     let thinks =
         chat::Behaviour { word: Duration::from_millis(dice.between(0, 30)), ..chat::Behaviour::default() };
     let ear = ["flux-general-en", "nova-3"][number as usize % 2];
+    let elevenlabs = number % 4 < 2;
+    let speak = hears.speak.clone();
+    let voice = elevenlabs::Behaviour { speak, latency: hears.latency, ..elevenlabs::Behaviour::default() };
+    studio.elevenlabs.behave(&key, voice);
     studio.deepgram.behave(&key, hears);
     studio.chat.behave(&key, thinks.replies([text, "Yes?"]));
-    let options = studio.house.phone(cascade(&key, ear)).delay(Duration::from_millis(dice.between(0, 60)));
+    let claims = cascade(&key, ear);
+    let claims = if elevenlabs { with_elevenlabs(claims) } else { claims };
+    let options = studio.house.phone(claims).delay(Duration::from_millis(dice.between(0, 60)));
     let phone = Phone::dial(options).await.unwrap();
     phone.say(speech(Duration::from_millis(900), 4 + number % 4));
     let moment = Duration::from_millis(dice.between(0, 4_500));
@@ -70,10 +76,12 @@ async fn interrupted(studio: &Studio, number: u64) -> i64 {
     // The pretend voice says each letter for 65 ms; what lies between two texts is not said.
     let mut left = cleared.played_in_all.as_millis() as usize / 65;
     let mut played = 0;
-    let mouth = studio.deepgram.speaker(&key, 0, LIMIT).await.unwrap();
-    for utterance in
-        mouth.look(|ledger| ledger.utterances.clone()).iter().take_while(|one| one.text != "Yes?")
-    {
+    let utterances = if elevenlabs {
+        studio.elevenlabs.voice(&key, 0, LIMIT).await.unwrap().look(|ledger| ledger.utterances.clone())
+    } else {
+        studio.deepgram.speaker(&key, 0, LIMIT).await.unwrap().look(|ledger| ledger.utterances.clone())
+    };
+    for utterance in utterances.iter().take_while(|one| one.text != "Yes?") {
         let heard: String = utterance.text.chars().take(left).collect();
         left = left.saturating_sub(utterance.text.chars().count());
         let whole = heard.len() == utterance.text.len();

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sim::{
     chat::{self, Chat, ChatOptions},
     deepgram::{self, Deepgram, DeepgramOptions},
+    elevenlabs::ElevenLabs,
     phone::{Phone, PhoneEnd},
     voice::speech,
 };
@@ -16,6 +17,7 @@ use crate::house::{House, LIMIT};
 pub struct Studio {
     pub house: House,
     pub deepgram: Deepgram,
+    pub elevenlabs: ElevenLabs,
     pub chat: Chat,
 }
 
@@ -23,9 +25,14 @@ impl Studio {
     pub async fn open() -> Self {
         let deepgram = Deepgram::start(DeepgramOptions::default()).await.unwrap();
         let chat = Chat::start(ChatOptions::default()).await.unwrap();
-        let variables = [("DEEPGRAM_BASE_URL", deepgram.base_url()), ("GROQ_BASE_URL", chat.base_url())];
+        let elevenlabs = ElevenLabs::start().await.unwrap();
+        let variables = [
+            ("DEEPGRAM_BASE_URL", deepgram.base_url()),
+            ("ELEVENLABS_BASE_URL", elevenlabs.base_url()),
+            ("GROQ_BASE_URL", chat.base_url()),
+        ];
         let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
-        Self { house: House::with(&variables).await, deepgram, chat }
+        Self { house: House::with(&variables).await, deepgram, elevenlabs, chat }
     }
 
     pub async fn call(
@@ -43,6 +50,7 @@ impl Studio {
     /// Nobody did anything that the real ones would not take, and every socket was closed as it should be.
     pub async fn is_clean(&self) {
         assert_eq!(self.deepgram.violations(), Vec::<String>::new());
+        assert_eq!(self.elevenlabs.violations(), Vec::<String>::new());
         assert_eq!(self.chat.violations(), Vec::<String>::new());
         for part in self.deepgram.listeners() {
             part.until(|ledger| ledger.end.is_some(), LIMIT).await.unwrap();
@@ -64,6 +72,13 @@ pub fn cascade(key: &str, ear: &str) -> Value {
         }],
         "keys": { "deepgram": key, "groq": key },
     })
+}
+
+/// The same with the voice of ElevenLabs.
+pub fn with_elevenlabs(mut claims: Value) -> Value {
+    claims["legs"][0]["tts"] = json!({ "provider": "elevenlabs", "voice": "21m00Tcm4TlvDq8ikWAM" });
+    claims["keys"]["elevenlabs"] = claims["keys"]["deepgram"].clone();
+    claims
 }
 
 pub const EARS: [&str; 3] = ["flux-general-en", "nova-3", "flux-general-multi"];

@@ -7,10 +7,11 @@ use futures_util::future::join_all;
 use sim::{
     chat::{self, ErrorForm, Fault},
     deepgram::{self, ListenWhen, SpeakWhen, Trouble},
+    elevenlabs,
     phone::PhoneEnd,
 };
 
-use super::studio::{Studio, cascade, hang_up, say};
+use super::studio::{Studio, cascade, hang_up, say, with_elevenlabs};
 use crate::house::LIMIT;
 
 fn status(status: u16, body: &str) -> Fault {
@@ -229,4 +230,26 @@ async fn a_voice_that_goes_silent_in_mid_sentence_is_replaced() {
         .unwrap();
     phone.agent_finished(Duration::from_millis(300), LIMIT).await.unwrap();
     hang_up(&phone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_at_elevenlabs_is_told_after_the_upgrade_and_named() {
+    let studio = Studio::open().await;
+    for (key, voice, kind) in [
+        ("k-invalid", "v", FailureKind::BadKey),
+        ("k-broke", "v", FailureKind::Quota),
+        ("k", "nobody", FailureKind::Refused),
+    ] {
+        let error = (key == "k-broke").then(|| ("quota_exceeded".to_owned(), "no credits".to_owned()));
+        studio.elevenlabs.behave(key, elevenlabs::Behaviour { error, ..elevenlabs::Behaviour::default() });
+        let mut news = studio.house.listen();
+        let mut claims = with_elevenlabs(cascade("k-good", "flux-general-en"));
+        claims["keys"]["elevenlabs"] = key.into();
+        claims["legs"][0]["tts"]["voice"] = voice.into();
+        let phone = studio.house.call(claims).await;
+        let summary = news.ended().await;
+        let EndReason::LegFailed(failure) = &summary.reason else { panic!("{key}: {:?}", summary.reason) };
+        assert_eq!((failure.provider, failure.kind), ("elevenlabs", kind), "{key}: {failure}");
+        assert!(matches!(phone.ended(LIMIT).await.unwrap(), PhoneEnd::Closed { code: Some(1011), .. }));
+    }
 }

@@ -68,7 +68,7 @@ async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
     if let Some((status, body)) = &behaviour.refuse {
         return http::answer(&mut wire, *status, &Headers::new(), body).await;
     }
-    let query = pairs(query);
+    let query = http::pairs(query);
     if let Err((status, code, words)) = strict::check_query(service, &query) {
         return refuse(&mut wire, status, code, &words).await;
     }
@@ -112,12 +112,4 @@ async fn refuse(wire: &mut Wire, status: u16, code: &str, words: &str) -> std::i
 fn without_credentials(head: &Head) -> Headers {
     let secret = ["authorization", "sec-websocket-key"];
     head.headers.iter().filter(|(name, _)| !secret.contains(&name.as_str())).cloned().collect()
-}
-
-fn pairs(query: &str) -> Vec<(String, String)> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(k, v)| (k.to_owned(), http::unescaped(v)))
-        .collect()
 }

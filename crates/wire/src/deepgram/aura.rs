@@ -15,11 +15,12 @@ use call::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::talk::Talk;
+use super::{PROVIDER, closed, error};
 use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
     query::Query,
+    talk::Talk,
 };
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,7 +58,7 @@ impl Default for Aura {
             flushes: VecDeque::new(),
             clearing: false,
             waiting: Vec::new(),
-            talk: Talk::ready(MouthEvent::Ready),
+            talk: Talk::with(PROVIDER, Some(MouthEvent::Ready)),
         }
     }
 }
@@ -81,7 +82,7 @@ impl Protocol for Aura {
             "Cleared" => self.cleared(),
             "Metadata" => {}
             "Warning" => self.talk.odd(Oddity::OwnError),
-            "Error" => self.talk.error(&[&message.code, &message.description]),
+            "Error" => self.talk.fail(error(&[&message.code, &message.description])),
             "" => self.talk.nonsense(),
             _ => self.talk.odd(Oddity::UnknownEvent),
         }
@@ -103,7 +104,7 @@ impl Protocol for Aura {
     }
 
     fn closed(&mut self, code: Option<u16>, reason: &str) {
-        self.talk.closed(code, reason);
+        self.talk.fail(closed(code, reason));
     }
 
     fn obey(&mut self, command: MouthCommand) {
@@ -130,7 +131,7 @@ impl Protocol for Aura {
                 }
             }
             MouthCommand::KeepAlive => self.talk.frames.push_back(Frame::Ping),
-            MouthCommand::Close => self.talk.goodbye("Close"),
+            MouthCommand::Close => self.talk.goodbye(&json!({ "type": "Close" })),
             MouthCommand::Open => {}
         }
     }

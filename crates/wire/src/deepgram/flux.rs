@@ -11,11 +11,12 @@ use call::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Chunks, talk::Talk};
+use super::{Chunks, PROVIDER, closed, error};
 use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
     query::Query,
+    talk::Talk,
 };
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,10 +52,16 @@ impl FluxSetup {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Flux {
     chunks: Chunks,
     talk: Talk<EarEvent>,
+}
+
+impl Default for Flux {
+    fn default() -> Self {
+        Self { chunks: Chunks::default(), talk: Talk::with(PROVIDER, None) }
+    }
 }
 
 impl Protocol for Flux {
@@ -71,7 +78,7 @@ impl Protocol for Flux {
             "TurnInfo" => self.turn(&message),
             "ConfigureSuccess" => {}
             "Warning" | "ConfigureFailure" => self.talk.odd(Oddity::OwnError),
-            "Error" => self.talk.error(&[&message.code, &message.description]),
+            "Error" => self.talk.fail(error(&[&message.code, &message.description])),
             "" => self.talk.nonsense(),
             _ => self.talk.odd(Oddity::UnknownEvent),
         }
@@ -88,7 +95,7 @@ impl Protocol for Flux {
     }
 
     fn closed(&mut self, code: Option<u16>, reason: &str) {
-        self.talk.closed(code, reason);
+        self.talk.fail(closed(code, reason));
     }
 
     fn obey(&mut self, command: EarCommand) {
@@ -106,7 +113,7 @@ impl Protocol for Flux {
             EarCommand::Ping => self.talk.frames.push_back(Frame::Ping),
             EarCommand::Close => {
                 self.used();
-                self.talk.goodbye("CloseStream");
+                self.talk.goodbye(&json!({ "type": "CloseStream" }));
             }
             EarCommand::Open => {}
         }

@@ -7,7 +7,6 @@
 mod aura;
 mod flux;
 mod nova;
-mod talk;
 
 pub use aura::{Aura, AuraSetup};
 pub use flux::{Flux, FluxSetup};
@@ -18,6 +17,8 @@ use call::{Audio, Failure, FailureKind, ulaw};
 use serde::Deserialize;
 
 use crate::{loose::Text, plain::plain, protocol::Frame};
+
+const PROVIDER: &str = "deepgram";
 
 /// The host's part of a base URL such as `https://api.deepgram.com/v1`: the version is the path's own.
 pub fn host(base_url: &str) -> &str {
@@ -60,8 +61,14 @@ pub fn refused(status: u16, body: &[u8]) -> Failure {
     failure(kind, &detail)
 }
 
+/// Their own error, after which they close.
+fn error(words: &[&Text<'_>]) -> Failure {
+    let words: Vec<&str> = words.iter().filter_map(|text| text.some()).collect();
+    failure(FailureKind::Provider, &words.join(": "))
+}
+
 fn failure(kind: FailureKind, detail: &str) -> Failure {
-    Failure { provider: "deepgram", kind, detail: plain(detail).into() }
+    Failure { provider: PROVIDER, kind, detail: plain(detail).into() }
 }
 
 fn closed(code: Option<u16>, reason: &str) -> Failure {

@@ -12,11 +12,12 @@ use call::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Chunks, talk::Talk};
+use super::{Chunks, PROVIDER, closed, error};
 use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
     query::Query,
+    talk::Talk,
 };
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,7 +64,7 @@ impl Default for Nova {
     fn default() -> Self {
         Self {
             chunks: Chunks::default(),
-            talk: Talk::ready(EarEvent::Ready),
+            talk: Talk::with(PROVIDER, Some(EarEvent::Ready)),
             segments: String::new(),
             started: false,
         }
@@ -84,7 +85,7 @@ impl Protocol for Nova {
             "UtteranceEnd" => self.end(false),
             "SpeechStarted" | "Metadata" | "ConfigureSuccess" => {}
             "ConfigureFailure" => self.talk.odd(Oddity::OwnError),
-            "Error" => self.talk.error(&[&message.code, &message.variant, &message.description]),
+            "Error" => self.talk.fail(error(&[&message.code, &message.variant, &message.description])),
             "" => self.talk.nonsense(),
             _ => self.talk.odd(Oddity::UnknownEvent),
         }
@@ -101,7 +102,7 @@ impl Protocol for Nova {
     }
 
     fn closed(&mut self, code: Option<u16>, reason: &str) {
-        self.talk.closed(code, reason);
+        self.talk.fail(closed(code, reason));
     }
 
     fn obey(&mut self, command: EarCommand) {
@@ -119,7 +120,7 @@ impl Protocol for Nova {
             EarCommand::Ping => self.talk.frames.push_back(Frame::Ping),
             EarCommand::Close => {
                 self.used();
-                self.talk.goodbye("CloseStream");
+                self.talk.goodbye(&json!({ "type": "CloseStream" }));
             }
             EarCommand::Open => {}
         }

@@ -1,4 +1,4 @@
-//! What every conversation with Deepgram keeps: what was understood, what is to be sent, whether it is over.
+//! What every conversation of a cascade's part keeps: what was understood, what is to be sent, whether it is over.
 
 use std::collections::VecDeque;
 
@@ -7,13 +7,13 @@ use call::{
     Failure, FailureKind, Oddity,
     cascade::{EarEvent, MouthEvent},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{closed, failure};
-use crate::{loose::Text, protocol::Frame};
+use crate::protocol::Frame;
 
 #[derive(Debug)]
-pub(super) struct Talk<E> {
+pub(crate) struct Talk<E> {
+    provider: &'static str,
     /// It failed, or we said goodbye: nothing more is said or heard.
     pub over: bool,
     malformed: u32,
@@ -22,7 +22,7 @@ pub(super) struct Talk<E> {
 }
 
 /// What an ear and a mouth have to tell alike.
-pub(super) trait Event {
+pub(crate) trait Event {
     fn odd(oddity: Oddity) -> Self;
     fn failed(failure: Failure) -> Self;
 }
@@ -47,16 +47,11 @@ impl Event for MouthEvent {
     }
 }
 
-impl<E> Default for Talk<E> {
-    fn default() -> Self {
-        Self { over: false, malformed: 0, events: VecDeque::new(), frames: VecDeque::new() }
-    }
-}
-
 impl<E: Event> Talk<E> {
-    /// The open socket is all that this service says about being ready.
-    pub fn ready(event: E) -> Self {
-        Self { events: VecDeque::from([event]), ..Self::default() }
+    /// `first`: what is known as soon as the socket is open.
+    pub fn with(provider: &'static str, first: Option<E>) -> Self {
+        let (events, frames) = (first.into_iter().collect(), VecDeque::new());
+        Self { provider, over: false, malformed: 0, events, frames }
     }
 
     pub fn tell(&mut self, event: E) {
@@ -71,16 +66,10 @@ impl<E: Event> Talk<E> {
         self.frames.push_back(Frame::Control(Bytes::from(message.to_string())));
     }
 
-    /// `CloseStream` or `Close`, after which they close.
-    pub fn goodbye(&mut self, kind: &str) {
+    /// The protocol's own last word, after which the other side closes.
+    pub fn goodbye(&mut self, message: &Value) {
         self.over = true;
-        self.frames.push_back(Frame::Goodbye(Bytes::from(json!({ "type": kind }).to_string())));
-    }
-
-    /// Their own error, after which they close.
-    pub fn error(&mut self, words: &[&Text<'_>]) {
-        let words: Vec<&str> = words.iter().filter_map(|text| text.some()).collect();
-        self.fail(failure(FailureKind::Provider, &words.join(": ")));
+        self.frames.push_back(Frame::Goodbye(Bytes::from(message.to_string())));
     }
 
     /// A message that cannot be read, or should not be there.
@@ -90,19 +79,17 @@ impl<E: Event> Talk<E> {
         }
         self.malformed += 1;
         if self.malformed > MOST_MALFORMED {
-            return self.fail(failure(FailureKind::Nonsense, "messages that cannot be read"));
+            let (kind, detail) = (FailureKind::Nonsense, "messages that cannot be read".into());
+            return self.fail(Failure { provider: self.provider, kind, detail });
         }
         self.odd(Oddity::Malformed);
     }
 
-    pub fn closed(&mut self, code: Option<u16>, reason: &str) {
-        if !self.over {
-            self.fail(closed(code, reason));
+    /// The last thing that it says.
+    pub fn fail(&mut self, failure: Failure) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
         }
-    }
-
-    fn fail(&mut self, failure: Failure) {
-        self.over = true;
         self.tell(E::failed(failure));
     }
 }

@@ -1,0 +1,114 @@
+//! Who gets a WebSocket? Everybody: what is wrong with a key or a voice is told afterwards.
+
+use super::{Behaviour, MAX_REMEMBERED, Shared, Voice, VoiceLedger, lock, speak::Speaker};
+use crate::{
+    Headers, http,
+    line::{Line, Wire},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tokio_tungstenite::tungstenite::{handshake::derive_accept_key, protocol::Role};
+
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+
+pub(super) async fn accept_all(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let accepted = tokio::select! {
+            () = shared.stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((tcp, _)) => {
+                let shared = shared.clone();
+                tokio::spawn(async move {
+                    let stop = shared.stop.clone();
+                    // A client that breaks its own handshake is nobody's concern here.
+                    let _ = stop.run_until_cancelled(welcome(tcp, shared)).await;
+                });
+            }
+            // Out of file descriptors: some will be free soon.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let mut wire: Wire = Box::new(tcp);
+    let head = tokio::time::timeout(HANDSHAKE_LIMIT, http::read_head(&mut wire)).await??;
+    let (path, query) = head.second().split_once('?').unwrap_or((head.second(), ""));
+    let voice =
+        path.strip_prefix("/v1/text-to-speech/").and_then(|rest| rest.strip_suffix("/multi-stream-input"));
+    let (Some(voice), Some(websocket_key)) = (voice, head.header("sec-websocket-key")) else {
+        let body = r#"{"detail":{"status":"not_found","message":"no such path"}}"#;
+        return http::answer(&mut wire, 404, &Headers::new(), body).await;
+    };
+    let key = head.header("xi-api-key").unwrap_or("").to_owned();
+    let mut behaviour: Behaviour = lock(&shared.by_key).get(&key).cloned().unwrap_or_default();
+    let error = |name: &str, words: &str| Some((name.to_owned(), words.to_owned()));
+    if key.is_empty() || key.contains("invalid") {
+        behaviour.error = error("invalid_api_key", "Invalid API key");
+    } else if voice == "nobody" {
+        behaviour.error = error("voice_not_found", "A voice with this id does not exist");
+    }
+    let headers: Headers = [
+        ("upgrade", "websocket".to_owned()),
+        ("connection", "Upgrade".to_owned()),
+        ("sec-websocket-accept", derive_accept_key(websocket_key.as_bytes())),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    http::write_head(&mut wire, "HTTP/1.1 101 Switching Protocols", &headers, "").await?;
+    let query = http::pairs(query);
+    let mut ledger = VoiceLedger { path: path.to_owned(), query, ..VoiceLedger::default() };
+    check(&mut ledger);
+    let (ledger, seen) = watch::channel(ledger);
+    shared.voices.send_modify(|all| {
+        if all.len() >= MAX_REMEMBERED {
+            all.remove(0);
+        }
+        all.push(Voice { key, ledger: seen });
+    });
+    let line = Line::open(wire, head.rest, Role::Server, behaviour.latency).await;
+    Speaker::new(line, behaviour, ledger).run(shared.stop.clone()).await;
+    Ok(())
+}
+
+fn check(ledger: &mut VoiceLedger) {
+    const KNOWN: &[&str] = &[
+        "model_id",
+        "output_format",
+        "language_code",
+        "auto_mode",
+        "inactivity_timeout",
+        "apply_text_normalization",
+        "enable_ssml_parsing",
+        "sync_alignment",
+        "enable_logging",
+        "seed",
+    ];
+    let find = |name: &str| ledger.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let mut wrong: Vec<String> = ledger
+        .query
+        .iter()
+        .filter(|(name, _)| !KNOWN.contains(&name.as_str()))
+        .map(|(name, _)| format!("unknown query parameter {name}"))
+        .collect();
+    if find("output_format").as_deref() != Some("ulaw_8000") {
+        wrong.push("output_format is not ulaw_8000".into());
+    }
+    let model = find("model_id").unwrap_or_default();
+    if !model.starts_with("eleven_") || model.starts_with("eleven_v3") || model.starts_with("eleven_v4") {
+        wrong.push(format!("the model {model:?} does not speak on this socket"));
+    }
+    if find("inactivity_timeout")
+        .and_then(|text| text.parse::<u32>().ok())
+        .is_some_and(|seconds| seconds > 180)
+    {
+        wrong.push("inactivity_timeout is above 180".into());
+    }
+    wrong.into_iter().for_each(|what| ledger.violation(what));
+}
