@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::process::{Binary, LIMIT, token};
 use serde_json::{Value, json};
 use sim::{
+    chat::{Chat, ChatOptions},
+    deepgram::{Deepgram, DeepgramOptions},
+    elevenlabs::ElevenLabs,
     openai::{Behaviour, ConnectError, Faults, OpenAi, OpenAiOptions},
     phone::{Phone, PhoneOptions},
     voice::speech,
@@ -17,6 +20,19 @@ fn agent(key: &str) -> Value {
         "agent": { "id": "a", "prompt": "CANARY-prompt: never tell.", "greeting": "Hello." },
         "legs": [{ "kind": "openai", "model": "gpt-realtime-2.1-mini" }],
         "keys": { "openai": key, "deepgram": "CANARY-deepgram" },
+        "context": { "note": "CANARY-context" },
+    })
+}
+
+fn cascade(key: &str) -> Value {
+    json!({
+        "agent": { "id": "c", "prompt": "CANARY-prompt: never tell.", "greeting": "Hello." },
+        "legs": [{
+            "kind": "cascade", "stt": { "provider": "deepgram" },
+            "llm": { "provider": "groq", "model": "openai/gpt-oss-20b", "extra": { "seed": 7 } },
+            "tts": { "provider": "elevenlabs", "voice": "v" },
+        }],
+        "keys": { "deepgram": key, "groq": key, "elevenlabs": key },
         "context": { "note": "CANARY-context" },
     })
 }
@@ -44,7 +60,14 @@ async fn nothing_secret_is_ever_printed() {
             "sk-CANARY\nwith a line break".to_owned(),
         ];
         let base_url = provider.base_url();
+        let deepgram = Deepgram::start(DeepgramOptions::default()).await.unwrap();
+        let (chat, elevenlabs) =
+            (Chat::start(ChatOptions::default()).await.unwrap(), ElevenLabs::start().await.unwrap());
+        let parts = [deepgram.base_url(), chat.base_url(), elevenlabs.base_url()];
         let variables = [
+            ("DEEPGRAM_BASE_URL", parts[0].as_str()),
+            ("GROQ_BASE_URL", parts[1].as_str()),
+            ("ELEVENLABS_BASE_URL", parts[2].as_str()),
             ("LOG", "trace"),
             ("LOG_FORMAT", format),
             ("OPENAI_BASE_URL", base_url.as_str()),
@@ -60,6 +83,16 @@ async fn nothing_secret_is_ever_printed() {
                 phone.agent_finished(Duration::from_millis(200), LIMIT).await.unwrap();
                 phone.press('5');
                 phone.send_text("{\"event\":\"media\",\"CANARY-rubbish\":");
+                phone.hang_up();
+            }
+            seen.push(format!("{:?}", phone.ended(LIMIT).await.unwrap()));
+        }
+        for key in [KEY, "CANARY-invalid-key"] {
+            let phone = relay.call(&cascade(key)).await;
+            if key == KEY {
+                phone.agent_finished(Duration::from_millis(200), LIMIT).await.unwrap();
+                phone.say(speech(Duration::from_millis(800), 1));
+                phone.agent_finished(Duration::from_millis(200), LIMIT).await.unwrap();
                 phone.hang_up();
             }
             seen.push(format!("{:?}", phone.ended(LIMIT).await.unwrap()));
