@@ -68,7 +68,7 @@ pub(super) fn for_cascade(config: &Config, leg: &CascadeLeg, turns: Turns) -> ca
 }
 
 pub(super) fn for_flux(config: &Config, stt: &Hearing) -> FluxSetup {
-    let hint = stt.model.ends_with("multi").then(|| config.agent.language.as_deref().map(language)).flatten();
+    let hint = config.agent.language.as_deref().and_then(language).filter(|_| stt.model.ends_with("multi"));
     FluxSetup {
         model: stt.model.clone(),
         languages: hint.map(str::to_owned).into_iter().collect(),
@@ -102,8 +102,9 @@ pub(super) fn for_multi(config: &Config, tts: &Speaking) -> MultiSetup {
             .agent
             .language
             .as_deref()
+            .and_then(language)
             .filter(|_| speaks_many)
-            .map(|tag| language(tag).to_owned()),
+            .map(str::to_owned),
         speed: config.agent.speed.map(|speed| speed.clamp(0.7, 1.2)),
     }
 }
@@ -124,9 +125,9 @@ pub(super) fn for_mind(config: &Config, llm: &Thinking) -> chat::Mind {
     }
 }
 
-/// `pt` of `pt-BR`.
-fn language(tag: &str) -> &str {
-    tag.split('-').next().unwrap_or(tag)
+/// `pt` of `pt-BR`; nothing of `multi`, which Nova takes for several languages in one call.
+fn language(tag: &str) -> Option<&str> {
+    tag.split('-').next().filter(|language| matches!(language.len(), 2 | 3))
 }
 
 fn millis(time: Duration) -> u64 {
@@ -140,7 +141,7 @@ pub(super) fn for_openai(config: &Config, leg: &OpenAiLeg, turns: Turns) -> Setu
         instructions: agent.prompt.clone().unwrap_or_default(),
         voice: agent.voice.clone(),
         speed: agent.speed,
-        language: agent.language.clone(),
+        language: agent.language.clone().filter(|tag| language(tag).is_some()),
         turn: turn(leg.turn),
         noise_reduction: leg.noise_reduction.map(|near| match near {
             NoiseReduction::NearField => openai::NoiseReduction::NearField,

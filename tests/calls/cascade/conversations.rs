@@ -87,3 +87,38 @@ async fn converses(ear: &'static str, elevenlabs: bool) {
     }
     studio.is_clean().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_changes_the_language_is_understood_and_answered() {
+    let studio = Studio::open().await;
+    let mut news = studio.house.listen();
+    let mut claims = with_elevenlabs(cascade("k", "nova-3"));
+    claims["agent"]["language"] = "multi".into();
+    let hears = deepgram::Behaviour::default().hears(["आप कब खुलते हैं?", "And on Sunday?"]);
+    let thinks = chat::Behaviour::default().replies(["हम आठ बजे खुलते हैं। और कुछ?", "On Sunday we are closed."]);
+    let phone = studio.call("k", hears, thinks, claims).await;
+    for seed in [5, 6] {
+        say(&phone, 4, seed).await;
+        phone.agent_finished(Duration::from_millis(300), LIMIT).await.unwrap();
+    }
+    hang_up(&phone).await;
+    let summary = news.ended().await;
+    let transcript: Vec<_> = summary.transcript.iter().map(line).collect();
+    assert_eq!(
+        transcript,
+        [
+            (Speaker::Caller, "आप कब खुलते हैं?", None),
+            (Speaker::Agent, "हम आठ बजे खुलते हैं। और कुछ?", None),
+            (Speaker::Caller, "And on Sunday?", None),
+            (Speaker::Agent, "On Sunday we are closed.", None),
+        ]
+    );
+    let voice = studio.elevenlabs.voice("k", 0, LIMIT).await.unwrap();
+    let said: Vec<String> =
+        voice.look(|ledger| ledger.utterances.iter().map(|one| one.text.clone()).collect());
+    assert_eq!(said, ["हम आठ बजे खुलते हैं।", "और कुछ?", "On Sunday we are closed."]);
+    assert!(voice.look(|ledger| ledger.query.iter().all(|(name, _)| name != "language_code")));
+    let ear = studio.deepgram.listener("k", 0, LIMIT).await.unwrap();
+    assert!(ear.look(|ledger| ledger.query.contains(&("language".to_owned(), "multi".to_owned()))));
+    studio.is_clean().await;
+}
