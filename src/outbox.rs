@@ -96,16 +96,18 @@ impl Outbox {
         Ok(())
     }
 
-    /// Goes out in order with the other audio; it plays for so long.
+    /// Goes out in order with the other audio; it plays for so long, or is a word about the audio before it.
     pub fn push_audio(&mut self, message: Message, time: Duration) -> Result<(), Full> {
         self.audio_time += time;
         self.audio_bytes += message.len();
         self.audio.push_back((message, time));
         while self.audio_time > self.limits.audio_time || self.audio_bytes > self.limits.audio_bytes {
-            if self.limits.when_full == WhenFull::Refuse {
+            // A message without sound says something about the sound around it, and must arrive.
+            let oldest = self.audio.iter().position(|(_, time)| !time.is_zero());
+            let (WhenFull::DropOldest, Some(oldest)) = (self.limits.when_full, oldest) else {
                 return Err(Full);
-            }
-            self.pop_audio();
+            };
+            self.drop_audio(oldest);
             self.dropped += 1;
         }
         self.note_high_water();
@@ -166,6 +168,13 @@ impl Outbox {
         self.audio_time -= time;
         self.audio_bytes -= message.len();
         Some(message)
+    }
+
+    fn drop_audio(&mut self, at: usize) {
+        if let Some((message, time)) = self.audio.remove(at) {
+            self.audio_time -= time;
+            self.audio_bytes -= message.len();
+        }
     }
 
     fn note_high_water(&mut self) {
@@ -255,6 +264,22 @@ mod tests {
         assert_eq!(outbox.dropped(), 50);
         assert_eq!(outbox.audio_time, Duration::from_secs(3));
         assert_eq!(outbox.pop_audio(), Some(text("50")));
+    }
+
+    #[test]
+    fn a_word_about_the_audio_keeps_its_place_and_is_not_dropped() {
+        let mut outbox = Outbox::new(Limits::PROVIDER);
+        outbox.push_audio(text("old"), FRAME).unwrap();
+        outbox.push_audio(text("turn ends"), Duration::ZERO).unwrap();
+        for i in 0..200 {
+            outbox.push_audio(text(&i.to_string()), FRAME).unwrap();
+        }
+        assert_eq!(outbox.pop_audio(), Some(text("turn ends")));
+        assert_eq!(outbox.pop_audio(), Some(text("50")));
+        outbox.clear_audio();
+        let pushed =
+            (0..).take_while(|_| outbox.push_audio(text("turn ends"), Duration::ZERO).is_ok()).count();
+        assert!(pushed * 9 <= 256 << 10, "but not without end");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -84,6 +85,9 @@ impl<P: Protocol> Wired<P> {
                     message(text).map_or(Ok(()), |text| self.outbox.push_audio(text, time))
                 }
                 Frame::Sound { bytes, time } => self.outbox.push_audio(Message::Binary(bytes), time),
+                Frame::InOrder(text) => {
+                    message(text).map_or(Ok(()), |text| self.outbox.push_audio(text, Duration::ZERO))
+                }
                 Frame::Control(text) => message(text).map_or(Ok(()), |text| self.outbox.push_control(text)),
                 Frame::Goodbye(text) => {
                     self.outbox.clear_audio();

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use crate::{
     Ear, Mouth,
     chat::{self, Answer},
-    deepgram,
+    deepgram, elevenlabs,
     openai::{self, Session, Setup},
     protocol::{Frame, Protocol},
     twilio::Line,
@@ -54,7 +54,7 @@ pub fn openai(lines: &[u8]) {
         }
         while let Some(frame) = session.poll_frame() {
             match frame {
-                Frame::Control(text) | Frame::Audio { text, .. } => is_json(&text),
+                Frame::Control(text) | Frame::InOrder(text) | Frame::Audio { text, .. } => is_json(&text),
                 Frame::Sound { .. } | Frame::Goodbye(_) | Frame::Ping | Frame::Close => {}
             }
         }
@@ -66,8 +66,16 @@ pub fn openai(lines: &[u8]) {
 /// Whatever Deepgram sends, a failure is the last word and what we send is JSON; whatever a model streams, in
 /// whatever pieces, its answer ends at most once.
 pub fn cascade(lines: &[u8]) {
-    let mut ears = [Ear::Flux(deepgram::Flux::default()), Ear::Nova(deepgram::Nova::default())];
-    let mut mouth = Mouth::Aura(deepgram::Aura::default());
+    let mut ears = [
+        Ear::Flux(deepgram::Flux::default()),
+        Ear::Nova(deepgram::Nova::default()),
+        Ear::Scribe(elevenlabs::Scribe::default()),
+    ];
+    let mut mouths = [
+        Mouth::Aura(deepgram::Aura::default()),
+        Mouth::Flux(deepgram::FluxVoice::default()),
+        Mouth::ElevenLabs(elevenlabs::Multi::new(&elevenlabs::MultiSetup::default())),
+    ];
     for text in messages(lines) {
         for ear in &mut ears {
             match text.first() {
@@ -79,15 +87,18 @@ pub fn cascade(lines: &[u8]) {
             drain(ear, |event| matches!(event, EarEvent::Failed(_)));
         }
         let reply = ReplyId(1);
-        match text.first() {
-            Some(b'0') => mouth.obey(MouthCommand::Say { reply, words: "Hello \"you\"".into() }),
-            Some(b'1') => mouth.obey(MouthCommand::Finish(reply)),
-            Some(b'2') => mouth.obey(MouthCommand::Stop { reply, heard: None }),
-            Some(b'3') => mouth.read_binary(&text),
-            _ => mouth.read(&text),
+        for mouth in &mut mouths {
+            match text.first() {
+                Some(b'0') => mouth.obey(MouthCommand::Say { reply, words: "Hello \"you\"".into() }),
+                Some(b'1') => mouth.obey(MouthCommand::Finish(reply)),
+                Some(b'2') => mouth.obey(MouthCommand::Stop { reply, heard: None }),
+                Some(b'3') => mouth.read_binary(&text),
+                _ => mouth.read(&text),
+            }
+            drain(mouth, |event| matches!(event, MouthEvent::Failed(_)));
         }
-        drain(&mut mouth, |event| matches!(event, MouthEvent::Failed(_)));
     }
+    elevenlabs::refused(401, lines);
     deepgram::refused(400, lines);
     chat::refused("groq", 429, None, lines);
     let pieces = 1 + lines.first().map_or(0, |byte| usize::from(*byte));
@@ -109,7 +120,10 @@ fn drain<P: Protocol<Event: std::fmt::Debug>>(session: &mut P, is_last: impl Fn(
     }
     while let Some(frame) = session.poll_frame() {
         match frame {
-            Frame::Control(text) | Frame::Goodbye(text) | Frame::Audio { text, .. } => is_json(&text),
+            Frame::Control(text)
+            | Frame::InOrder(text)
+            | Frame::Goodbye(text)
+            | Frame::Audio { text, .. } => is_json(&text),
             Frame::Sound { .. } | Frame::Ping | Frame::Close => {}
         }
     }

@@ -5,6 +5,7 @@
 //! is broken is named and counted; nothing that arrives may panic.
 
 pub mod chat;
+mod chunks;
 pub mod deepgram;
 pub mod elevenlabs;
 #[doc(hidden)]

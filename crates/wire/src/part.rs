@@ -4,8 +4,8 @@ use bytes::Bytes;
 use call::cascade::{EarCommand, EarEvent, MouthCommand, MouthEvent};
 
 use crate::{
-    deepgram::{Aura, Flux, Nova},
-    elevenlabs::Multi,
+    deepgram::{Aura, Flux, FluxVoice, Nova},
+    elevenlabs::{Multi, Scribe},
     protocol::{Frame, Protocol},
 };
 
@@ -13,11 +13,13 @@ use crate::{
 pub enum Ear {
     Flux(Flux),
     Nova(Nova),
+    Scribe(Scribe),
 }
 
 #[derive(Debug)]
 pub enum Mouth {
     Aura(Aura),
+    Flux(FluxVoice),
     ElevenLabs(Multi),
 }
 
@@ -52,5 +54,5 @@ macro_rules! one_of {
     };
 }
 
-one_of!(Ear: EarEvent, EarCommand, Flux | Nova);
-one_of!(Mouth: MouthEvent, MouthCommand, Aura | ElevenLabs);
+one_of!(Ear: EarEvent, EarCommand, Flux | Nova | Scribe);
+one_of!(Mouth: MouthEvent, MouthCommand, Aura | Flux | ElevenLabs);

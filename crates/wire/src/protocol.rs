@@ -29,8 +29,10 @@ pub trait Protocol {
 /// One thing to send, in order.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Frame {
-    /// A text message that must arrive.
+    /// A text message that must arrive, as soon as can be.
     Control(Bytes),
+    /// A text message that must arrive, behind the sound before it.
+    InOrder(Bytes),
     /// A text message with so much of the caller's voice, which is useless when it is late.
     Audio {
         text: Bytes,
@@ -53,6 +55,7 @@ impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Control(text) => write!(f, "Control({} bytes)", text.len()),
+            Self::InOrder(text) => write!(f, "InOrder({} bytes)", text.len()),
             Self::Audio { time, .. } => write!(f, "Audio({time:?})"),
             Self::Sound { time, .. } => write!(f, "Sound({time:?})"),
             Self::Ping => f.write_str("Ping"),

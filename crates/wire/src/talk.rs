@@ -66,6 +66,11 @@ impl<E: Event> Talk<E> {
         self.frames.push_back(Frame::Control(Bytes::from(message.to_string())));
     }
 
+    /// Behind the sound that was sent before it.
+    pub fn send_in_order(&mut self, message: &Value) {
+        self.frames.push_back(Frame::InOrder(Bytes::from(message.to_string())));
+    }
+
     /// The protocol's own last word, after which the other side closes.
     pub fn goodbye(&mut self, message: &Value) {
         self.over = true;

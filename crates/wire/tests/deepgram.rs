@@ -25,7 +25,9 @@ fn events<P: Protocol>(session: &mut P) -> Vec<P::Event> {
 /// Text as JSON, sound as its length in bytes.
 fn frames<P: Protocol>(session: &mut P) -> Vec<Value> {
     let value = |frame| match frame {
-        Frame::Control(text) | Frame::Goodbye(text) => serde_json::from_slice(&text).unwrap(),
+        Frame::Control(text) | Frame::InOrder(text) | Frame::Goodbye(text) => {
+            serde_json::from_slice(&text).unwrap()
+        }
         Frame::Sound { bytes, time } => {
             assert_eq!(time, Duration::from_micros(bytes.len() as u64 * 125));
             json!(bytes.len())

@@ -28,7 +28,9 @@ fn read(multi: &mut Multi, message: Value) -> Vec<MouthEvent> {
 
 fn frames(multi: &mut Multi) -> Vec<Value> {
     let value = |frame| match frame {
-        Frame::Control(text) | Frame::Goodbye(text) => serde_json::from_slice(&text).unwrap(),
+        Frame::Control(text) | Frame::InOrder(text) | Frame::Goodbye(text) => {
+            serde_json::from_slice(&text).unwrap()
+        }
         Frame::Ping => json!("ping"),
         other => panic!("{other:?}"),
     };

@@ -15,7 +15,7 @@ use call::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{PROVIDER, closed, error};
+use super::{PROVIDER, closed, error, pieces};
 use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
@@ -163,23 +163,6 @@ impl Aura {
         }
     }
 }
-
-/// Deepgram takes 2,000 characters at once; more is cut at a word.
-fn pieces(words: &str) -> impl Iterator<Item = &str> {
-    let mut rest = words;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let limit = rest.char_indices().nth(MOST_AT_ONCE).map_or(rest.len(), |(at, _)| at);
-        let end = if limit == rest.len() { limit } else { rest[..limit].rfind(' ').unwrap_or(limit).max(1) };
-        let (piece, after) = rest.split_at(end);
-        rest = after.trim_start();
-        Some(piece)
-    })
-}
-
-const MOST_AT_ONCE: usize = 1_900;
 
 #[derive(Deserialize)]
 struct Message<'a> {

@@ -11,8 +11,9 @@ use call::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Chunks, PROVIDER, closed, error};
+use super::{PROVIDER, closed, error, sound};
 use crate::{
+    chunks::Chunks,
     loose::Text,
     protocol::{Frame, Protocol},
     query::Query,
@@ -104,11 +105,14 @@ impl Protocol for Flux {
         }
         match command {
             EarCommand::Hear(audio) => {
-                self.chunks.push(&audio, PIECE, |frame| self.talk.frames.push_back(frame));
+                self.chunks.push(&audio, PIECE, |bytes| self.talk.frames.push_back(sound(bytes)));
             }
             EarCommand::EndTurn => {
-                self.chunks.flush(|frame| self.talk.frames.push_back(frame));
-                self.talk.send(&json!({ "type": "ForceEndTurn" }));
+                let rest = self.chunks.rest();
+                if !rest.is_empty() {
+                    self.talk.frames.push_back(sound(rest));
+                }
+                self.talk.send_in_order(&json!({ "type": "ForceEndTurn" }));
             }
             EarCommand::Ping => self.talk.frames.push_back(Frame::Ping),
             EarCommand::Close => {

@@ -1,19 +1,22 @@
 //! How Deepgram speaks: two ways to listen, two ways to talk.
 //!
 //! [`Flux`] hears turns by itself and may guess that one is over; [`Nova`] hears segments, and turns are made
-//! of them here. [`Aura`] makes speech of text. Control messages are text, sound is binary, and every set of
-//! messages is open: what is unknown is counted and let pass.
+//! of them here. [`Aura`] makes speech of text, and [`FluxVoice`] knows besides what was heard of it. Control
+//! messages are text, sound is binary, and every set of messages is open: what is unknown is counted and let
+//! pass.
 
 mod aura;
 mod flux;
+mod flux_voice;
 mod nova;
 
 pub use aura::{Aura, AuraSetup};
 pub use flux::{Flux, FluxSetup};
+pub use flux_voice::{FluxVoice, FluxVoiceSetup};
 pub use nova::{Nova, NovaSetup};
 
-use bytes::BytesMut;
-use call::{Audio, Failure, FailureKind, ulaw};
+use bytes::Bytes;
+use call::{Failure, FailureKind, ulaw};
 use serde::Deserialize;
 
 use crate::{loose::Text, plain::plain, protocol::Frame};
@@ -85,37 +88,25 @@ fn closed(code: Option<u16>, reason: &str) -> Failure {
     }
 }
 
-/// The caller's voice in binary pieces of a fixed length.
-#[derive(Debug, Default)]
-struct Chunks {
-    waiting: BytesMut,
-    /// Bytes that went out since somebody asked.
-    sent: u64,
+/// A piece of the caller's voice, as it is sent.
+fn sound(bytes: Bytes) -> Frame {
+    let time = ulaw::duration(bytes.len() as u64);
+    Frame::Sound { bytes, time }
 }
 
-impl Chunks {
-    /// Adds sound; complete pieces come out.
-    fn push(&mut self, audio: &Audio, piece: usize, mut out: impl FnMut(Frame)) {
-        self.waiting.extend_from_slice(&audio.decode());
-        while self.waiting.len() >= piece {
-            let bytes = self.waiting.split_to(piece).freeze();
-            self.sent += bytes.len() as u64;
-            let time = ulaw::duration(bytes.len() as u64);
-            out(Frame::Sound { bytes, time });
+/// Deepgram takes 2,000 characters at once; more is cut at a word.
+fn pieces(words: &str) -> impl Iterator<Item = &str> {
+    let mut rest = words;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
         }
-    }
-
-    /// What is left over, before a word about the turn.
-    fn flush(&mut self, out: impl FnOnce(Frame)) {
-        if !self.waiting.is_empty() {
-            let bytes = self.waiting.split().freeze();
-            self.sent += bytes.len() as u64;
-            let time = ulaw::duration(bytes.len() as u64);
-            out(Frame::Sound { bytes, time });
-        }
-    }
-
-    fn take_seconds(&mut self) -> f64 {
-        ulaw::duration(std::mem::take(&mut self.sent)).as_secs_f64()
-    }
+        let limit = rest.char_indices().nth(MOST_AT_ONCE).map_or(rest.len(), |(at, _)| at);
+        let end = if limit == rest.len() { limit } else { rest[..limit].rfind(' ').unwrap_or(limit).max(1) };
+        let (piece, after) = rest.split_at(end);
+        rest = after.trim_start();
+        Some(piece)
+    })
 }
+
+const MOST_AT_ONCE: usize = 1_900;

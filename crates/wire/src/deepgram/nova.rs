@@ -12,8 +12,9 @@ use call::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Chunks, PROVIDER, closed, error};
+use super::{PROVIDER, closed, error, sound};
 use crate::{
+    chunks::Chunks,
     loose::Text,
     protocol::{Frame, Protocol},
     query::Query,
@@ -111,11 +112,14 @@ impl Protocol for Nova {
         }
         match command {
             EarCommand::Hear(audio) => {
-                self.chunks.push(&audio, PIECE, |frame| self.talk.frames.push_back(frame));
+                self.chunks.push(&audio, PIECE, |bytes| self.talk.frames.push_back(sound(bytes)));
             }
             EarCommand::EndTurn => {
-                self.chunks.flush(|frame| self.talk.frames.push_back(frame));
-                self.talk.send(&json!({ "type": "Finalize" }));
+                let rest = self.chunks.rest();
+                if !rest.is_empty() {
+                    self.talk.frames.push_back(sound(rest));
+                }
+                self.talk.send_in_order(&json!({ "type": "Finalize" }));
             }
             EarCommand::Ping => self.talk.frames.push_back(Frame::Ping),
             EarCommand::Close => {

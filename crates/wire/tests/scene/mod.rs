@@ -70,7 +70,7 @@ impl Scene {
     /// Messages as they are; pings and closes as a word.
     pub fn frames(&mut self) -> Vec<Value> {
         let value = |frame| match frame {
-            Frame::Control(text) | Frame::Audio { text, .. } => {
+            Frame::Control(text) | Frame::InOrder(text) | Frame::Audio { text, .. } => {
                 serde_json::from_slice(&text).expect("we write JSON")
             }
             Frame::Sound { .. } | Frame::Goodbye(_) => panic!("binary to OpenAI"),

@@ -1,22 +1,21 @@
-//! How ElevenLabs speaks: text to speech on one socket for the call, one context for each reply.
+//! Text to speech on one socket for the call, one context for each reply.
 //!
-//! A good upgrade proves nothing: a bad key or an empty account is said in the first message. Nothing stops a
-//! context; closing it only ends its text, and the sound that still comes is dropped by its name. A socket
-//! has five contexts at most, and each counts until its last message.
+//! Nothing stops a context; closing it only ends its text, and the sound that still comes is dropped by its
+//! name. A socket has five contexts at most, and each counts until its last message.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use call::{
-    Audio, Failure, FailureKind, Oddity, ReplyId,
+    Audio, FailureKind, Oddity, ReplyId,
     cascade::{MouthCommand, MouthEvent},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::{PROVIDER, closed, failure, kind_by_name};
 use crate::{
     loose::Text,
-    plain::plain,
     protocol::{Frame, Protocol},
     query::{Query, escaped},
     talk::Talk,
@@ -81,61 +80,6 @@ impl Multi {
     }
 }
 
-/// ElevenLabs said no to the upgrade or to a request.
-pub fn refused(status: u16, body: &[u8]) -> Failure {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Body<'a> {
-        #[serde(borrow)]
-        detail: Detail<'a>,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Detail<'a> {
-        #[serde(borrow)]
-        status: Text<'a>,
-        #[serde(borrow)]
-        code: Text<'a>,
-        #[serde(borrow)]
-        message: Text<'a>,
-    }
-    // `detail` may also be a list or a text: then the status alone tells.
-    let said: Body<'_> = body
-        .get(..body.len().min(16 << 10))
-        .and_then(|body| serde_json::from_slice(body).ok())
-        .unwrap_or_default();
-    let name = said.detail.status.some().or(said.detail.code.some()).unwrap_or("");
-    let kind = kind_by_name(name).unwrap_or(match status {
-        401 => FailureKind::BadKey,
-        402 => FailureKind::Quota,
-        429 => FailureKind::RateLimited,
-        500.. => FailureKind::Provider,
-        _ => FailureKind::Refused,
-    });
-    let words = [Some(name).filter(|name| !name.is_empty()), said.detail.message.some()];
-    let words: Vec<&str> = words.into_iter().flatten().collect();
-    match &words[..] {
-        [] => failure(kind, &format!("HTTP {status}")),
-        words => failure(kind, &format!("HTTP {status}, {}", words.join(": "))),
-    }
-}
-
-fn kind_by_name(name: &str) -> Option<FailureKind> {
-    Some(match name {
-        // The last one is a free account called from a data centre: a paid plan cures it.
-        "invalid_api_key" | "missing_permissions" | "detected_unusual_activity" => FailureKind::BadKey,
-        "quota_exceeded" | "payment_required" => FailureKind::Quota,
-        "too_many_concurrent_requests" | "system_busy" => FailureKind::RateLimited,
-        "voice_not_found" | "unsupported_model" | "max_character_limit_exceeded" => FailureKind::Refused,
-        "input_timeout_exceeded" => FailureKind::Closed,
-        _ => return None,
-    })
-}
-
-fn failure(kind: FailureKind, detail: &str) -> Failure {
-    Failure { provider: PROVIDER, kind, detail: plain(detail).into() }
-}
-
 impl Protocol for Multi {
     type Event = MouthEvent;
     type Command = MouthCommand;
@@ -183,10 +127,7 @@ impl Protocol for Multi {
     }
 
     fn closed(&mut self, code: Option<u16>, reason: &str) {
-        let kind = kind_by_name(reason.trim()).unwrap_or(FailureKind::Closed);
-        let words = code
-            .map_or_else(|| "without a close message".to_owned(), |code| format!("close {code}: {reason}"));
-        self.talk.fail(failure(kind, &words));
+        self.talk.fail(closed(code, reason));
     }
 
     fn obey(&mut self, command: MouthCommand) {
@@ -271,8 +212,6 @@ fn name(context: u32) -> String {
 fn number(name: &str) -> Option<u32> {
     name.strip_prefix('r')?.parse().ok()
 }
-
-const PROVIDER: &str = "elevenlabs";
 
 /// A sixth would end the socket.
 const MOST_CONTEXTS: usize = 5;
