@@ -85,6 +85,11 @@ impl Attention {
         self.voice.is_some() || self.words.is_some()
     }
 
+    /// Our own detector hears somebody now.
+    pub fn hears_a_voice(&self) -> bool {
+        self.voice.is_some()
+    }
+
     /// When to look again.
     pub fn next(&self) -> Option<Instant> {
         let faded = self.quiet.map(|since| since + FADES_AFTER);

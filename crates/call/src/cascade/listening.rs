@@ -1,10 +1,11 @@
 //! From the caller's voice to a turn, and what is done while it is not sure that the turn is over.
 
-use super::{Cascade, EarCommand, EarEvent, MindCommand, Next, Order, answer::Guess};
+use super::{Cascade, EarEvent, MindCommand, Next, Order, answer::Guess};
 use crate::{Audio, LegEvent, Turns, voice::Change};
 
 impl Cascade {
     pub(super) fn hear(&mut self, audio: Audio) {
+        let mut ended = false;
         if let Some(voice) = &mut self.voice {
             match voice.hear(&audio.decode()) {
                 Some(Change::Started) => {
@@ -13,15 +14,16 @@ impl Cascade {
                 }
                 Some(Change::Stopped) => {
                     self.attention.voice_stopped(self.now);
-                    if self.ends_turns {
-                        self.order(Order::Ear(EarCommand::EndTurn));
-                    }
+                    ended = true;
                 }
                 None => {}
             }
         }
         self.upkeep.heard(self.now);
         self.listen(audio);
+        if ended {
+            self.end_turn(); // behind its last sound
+        }
     }
 
     /// Takes what the ear says.
@@ -35,6 +37,9 @@ impl Cascade {
             EarEvent::Ready => self.ear_is_open(),
             EarEvent::Started => self.words_began(),
             EarEvent::Words(words) => {
+                if let Some(ends) = self.ends.as_mut().filter(|_| self.upkeep.so_far != words) {
+                    ends.words(self.now);
+                }
                 self.upkeep.so_far = words;
                 self.words_began();
             }
@@ -48,7 +53,9 @@ impl Cascade {
             }
             EarEvent::Ended(words) => {
                 self.upkeep.turn_ended();
-                self.turn_ended(words);
+                if self.is_over(&words) {
+                    self.turn_ended(words);
+                }
             }
             EarEvent::Used(usage) => self.events.push_back(LegEvent::Used(usage)),
             EarEvent::Alive => self.upkeep.ear_pulse.answers(),

@@ -14,6 +14,7 @@
 
 mod answer;
 mod attention;
+mod ends;
 mod listening;
 mod memory;
 mod parts;
@@ -29,6 +30,7 @@ use std::{
 use self::{
     answer::{Answer, Guess},
     attention::{Attention, Sign},
+    ends::Ends,
     memory::Memory,
     upkeep::Upkeep,
 };
@@ -64,7 +66,8 @@ pub struct Cascade {
     ready: [bool; 3],
     attention: Attention,
     voice: Option<Box<Voice>>,
-    ends_turns: bool,
+    /// Only for ears that leave ends of turns to us.
+    ends: Option<Ends>,
     memory: Memory,
     guess: Option<Guess>,
     answer: Option<Answer>,
@@ -103,7 +106,7 @@ impl Cascade {
             ready: [false; 3],
             attention: Attention::new(setup.judges),
             voice: hears.then(|| Box::new(Voice::new(pause))),
-            ends_turns: setup.ends_turns.is_some(),
+            ends: setup.ends_turns.map(|_| Ends::default()),
             memory: Memory::new(setup.prompt.as_deref()),
             guess: None,
             answer: None,
@@ -172,7 +175,8 @@ impl Cascade {
             return None;
         }
         let slow = self.answer.as_ref().and_then(Answer::due);
-        [self.attention.next(), slow, Some(self.upkeep.next(self.waits_for_sound()))]
+        let end = self.ends.as_ref().and_then(Ends::due);
+        [self.attention.next(), slow, end, Some(self.upkeep.next(self.waits_for_sound()))]
             .into_iter()
             .flatten()
             .min()
@@ -188,6 +192,7 @@ impl Cascade {
         if self.answer.as_ref().and_then(Answer::due).is_some_and(|due| due <= self.now) {
             self.mind_is_slow();
         }
+        self.look_for_an_end();
         self.look_after_the_parts();
     }
 

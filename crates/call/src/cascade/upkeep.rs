@@ -28,7 +28,7 @@ pub(super) struct Upkeep {
     hold: Hold,
     /// What the ear has heard of a voice and said nothing about: a new one hears it again.
     unheard: Hold,
-    /// What the ear had understood of a turn when it broke, and when that has to do.
+    /// What was understood of a turn before the ear broke, or before the caller went on, and when that has to do.
     carried: Option<(String, Option<Instant>)>,
     look_at_ear: Instant,
     /// The words of the turn so far.
@@ -102,6 +102,10 @@ impl Upkeep {
         self.heard = now;
     }
 
+    pub fn ear_is_open(&self) -> bool {
+        self.ear.open
+    }
+
     pub fn said(&mut self, now: Instant) {
         self.said = now;
     }
@@ -165,6 +169,7 @@ impl Cascade {
 
     pub(super) fn ear_is_lost(&mut self, failure: Failure) {
         self.drop_guess();
+        self.forget_ends();
         self.upkeep.in_turn = None;
         self.upkeep.hold = std::mem::take(&mut self.upkeep.unheard);
         if !self.upkeep.ear.breaks(self.now, &failure) {
@@ -176,7 +181,13 @@ impl Cascade {
         self.order(Order::Ear(EarCommand::Open));
     }
 
-    /// What a broken ear had understood stands before what the new one did.
+    /// The turn goes on after these words, or so it seems: when nothing more is understood, it did not.
+    pub(super) fn carry(&mut self, words: String) {
+        let words = self.with_carried(words);
+        self.upkeep.carried = Some((words, Some(self.now + CARRY)));
+    }
+
+    /// What was understood before stands before what came after it.
     pub(super) fn with_carried(&mut self, words: String) -> String {
         match self.upkeep.carried.take() {
             Some((before, _)) if words.is_empty() => before,
@@ -289,7 +300,7 @@ const SILENT_EAR: Duration = Duration::from_secs(5);
 /// A voice begins within a second, and sends faster than it is spoken.
 const SILENT_MOUTH: Duration = Duration::from_secs(4);
 
-/// A new ear that hears nothing more of the turn: then the turn was over.
+/// Nothing more is heard of the turn after this: then it was over.
 const CARRY: Duration = Duration::from_millis(1_200);
 
 const FILL_AFTER: Duration = Duration::from_millis(500);

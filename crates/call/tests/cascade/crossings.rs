@@ -1,6 +1,6 @@
 //! Whatever crosses whatever: nothing of a stopped reply is played, no question stays open, every part is closed.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use call::{
     cascade::{AskId, EarCommand, EarEvent, MindCommand, MindEvent, MouthCommand, MouthEvent, Order},
@@ -16,6 +16,7 @@ enum Step {
     Started,
     Perhaps(u8),
     Resumed,
+    Understood(u8),
     Ended(u8),
     Words(u8),
     Thought(u8),
@@ -35,6 +36,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Started),
         1 => (0..3_u8).prop_map(Step::Perhaps),
         1 => Just(Step::Resumed),
+        2 => (0..3_u8).prop_map(Step::Understood),
         3 => (0..3_u8).prop_map(Step::Ended),
         4 => (0..8_u8).prop_map(Step::Words),
         2 => (0..8_u8).prop_map(Step::Thought),
@@ -106,6 +108,7 @@ fn happen(duo: &mut Duo, books: &mut Books, step: Step) {
         Step::Started => duo.ear(EarEvent::Started),
         Step::Perhaps(number) => duo.ear(EarEvent::Perhaps(words(number))),
         Step::Resumed => duo.ear(EarEvent::Resumed),
+        Step::Understood(number) => duo.ear(EarEvent::Words(words(number))),
         Step::Ended(number) => duo.ear(EarEvent::Ended(words(number))),
         Step::Words(number) => duo.words(ask(number), "One moment, please, I am looking. "),
         Step::Thought(number) => {
@@ -132,9 +135,10 @@ fn happen(duo: &mut Duo, books: &mut Books, step: Step) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn nothing_stale_is_played_and_nothing_stays_open(steps in prop::collection::vec(step(), 1..80), greets: bool) {
+    fn nothing_stale_is_played_and_nothing_stays_open(steps in prop::collection::vec(step(), 1..80), greets: bool, ours: bool) {
         let config = Config { greeting: greets.then(|| "Hello, this is the bakery.".into()), ..Config::default() };
-        let mut duo = Duo::live(config);
+        let pause = Duration::from_millis(500);
+        let mut duo = if ours { Duo::ending_turns(config, pause) } else { Duo::live(config) };
         let mut books = Books { ear_open: true, mouth_open: true, ..Books::default() };
         for step in steps {
             let stopped = books.stopped.clone();

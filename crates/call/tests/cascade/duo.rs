@@ -36,11 +36,20 @@ impl Duo {
     }
 
     pub fn judged(config: Config, judges: Judges) -> Self {
+        Self::with(config, judges, None)
+    }
+
+    /// With an ear that leaves the ends of turns to us.
+    pub fn ending_turns(config: Config, pause: Duration) -> Self {
+        Self::with(config, Judges::Both, Some(pause))
+    }
+
+    fn with(config: Config, judges: Judges, ends_turns: Option<Duration>) -> Self {
         #[expect(clippy::disallowed_methods, reason = "any instant will do as the start of a test's clock")]
         let now = Instant::now();
         let turns =
             if config.greeting.is_some() || !config.interruptible { Turns::Held } else { Turns::Live };
-        let setup = Setup { prompt: Some("You are kind.".into()), turns, judges, ends_turns: None };
+        let setup = Setup { prompt: Some("You are kind.".into()), turns, judges, ends_turns };
         let mut duo = Self {
             call: Call::new(now),
             cascade: Cascade::new(&setup, now),
