@@ -10,8 +10,8 @@ use hyper::{
 use secrecy::{ExposeSecret, SecretString};
 use wire::{
     Ear, Mouth, Protocol,
-    deepgram::{self, Aura, Flux, Nova},
-    elevenlabs::{self, Multi},
+    deepgram::{self, Aura, Flux, FluxVoice, Nova},
+    elevenlabs::{self, Multi, Scribe},
     openai::{self, Session},
 };
 
@@ -26,7 +26,10 @@ use super::{
 use crate::{
     gate::{
         Config,
-        config::{self, Auth, Hearing, OpenAiLeg, Speaking, SpeakingProvider, Thinking, ThinkingProvider},
+        config::{
+            self, Auth, Hearing, HearingProvider, OpenAiLeg, Speaking, SpeakingProvider, Thinking,
+            ThinkingProvider,
+        },
     },
     outward::dial::DialError,
 };
@@ -51,30 +54,36 @@ impl Exchange {
     }
 
     fn ear(&self, config: &Config, stt: &Hearing) -> Dial<Ear> {
-        let host = deepgram::host(&stt.place.base_url);
-        let headers = deepgram_headers(&stt.place.key);
-        if stt.model.starts_with("flux") {
-            let url = format!("{host}{}", order::for_flux(config, stt).path_and_query());
-            self.dial("deepgram", url, headers, || Ear::Flux(Flux::default()), deepgram::refused)
-        } else {
-            let url = format!("{host}{}", order::for_nova(config, stt).path_and_query());
-            self.dial("deepgram", url, headers, || Ear::Nova(Nova::default()), deepgram::refused)
+        if stt.provider == HearingProvider::Elevenlabs {
+            let url = format!("{}{}", stt.place.base_url, order::for_scribe(config, stt).path_and_query());
+            let headers = elevenlabs_headers(&stt.place.key);
+            let session = || Ear::Scribe(Scribe::default());
+            return self.dial("elevenlabs", url, headers, session, elevenlabs::refused);
         }
+        let (path, session): (_, fn() -> Ear) = if stt.model.starts_with("flux") {
+            (order::for_flux(config, stt).path_and_query(), || Ear::Flux(Flux::default()))
+        } else {
+            (order::for_nova(config, stt).path_and_query(), || Ear::Nova(Nova::default()))
+        };
+        let url = format!("{}{path}", deepgram::host(&stt.place.base_url));
+        self.dial("deepgram", url, deepgram_headers(&stt.place.key), session, deepgram::refused)
     }
 
     fn mouth(&self, config: &Config, tts: &Speaking) -> Dial<Mouth> {
         if tts.provider == SpeakingProvider::Elevenlabs {
             let setup = order::for_multi(config, tts);
             let url = format!("{}{}", tts.place.base_url, setup.path_and_query());
-            let key = tts.place.key.expose_secret().to_owned();
-            let headers = secret_header(HeaderName::from_static("xi-api-key"), key, "elevenlabs");
+            let headers = elevenlabs_headers(&tts.place.key);
             let session = move || Mouth::ElevenLabs(Multi::new(&setup));
             return self.dial("elevenlabs", url, headers, session, elevenlabs::refused);
         }
-        let host = deepgram::host(&tts.place.base_url);
-        let url = format!("{host}{}", order::for_aura(config, tts).path_and_query());
-        let headers = deepgram_headers(&tts.place.key);
-        self.dial("deepgram", url, headers, || Mouth::Aura(Aura::default()), deepgram::refused)
+        let (path, session): (_, fn() -> Mouth) = if tts.voice.starts_with("flux-") {
+            (order::for_flux_voice(config, tts).path_and_query(), || Mouth::Flux(FluxVoice::default()))
+        } else {
+            (order::for_aura(config, tts).path_and_query(), || Mouth::Aura(Aura::default()))
+        };
+        let url = format!("{}{path}", deepgram::host(&tts.place.base_url));
+        self.dial("deepgram", url, deepgram_headers(&tts.place.key), session, deepgram::refused)
     }
 
     fn mind(&self, config: &Config, llm: &Thinking) -> Mind {
@@ -136,6 +145,11 @@ fn openai_headers(leg: &OpenAiLeg) -> Result<HeaderMap, Failure> {
 
 fn deepgram_headers(key: &SecretString) -> Result<HeaderMap, Failure> {
     secret_header(AUTHORIZATION, format!("Token {}", key.expose_secret()), "deepgram")
+}
+
+fn elevenlabs_headers(key: &SecretString) -> Result<HeaderMap, Failure> {
+    let key = key.expose_secret().to_owned();
+    secret_header(HeaderName::from_static("xi-api-key"), key, "elevenlabs")
 }
 
 /// Marked so that no log shows it.

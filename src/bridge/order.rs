@@ -8,14 +8,14 @@ use call::{
 };
 use wire::{
     chat,
-    deepgram::{AuraSetup, FluxSetup, NovaSetup},
-    elevenlabs::MultiSetup,
+    deepgram::{AuraSetup, FluxSetup, FluxVoiceSetup, NovaSetup},
+    elevenlabs::{MultiSetup, ScribeSetup},
     openai::{self, Setup},
 };
 
 use crate::gate::config::{
-    CascadeLeg, Config, Eagerness, Effort, Hearing, Leg, NoiseReduction, OpenAiLeg, Speaking, Thinking,
-    ThinkingEffort, Turn, Vad,
+    CascadeLeg, Config, Eagerness, Effort, Hearing, HearingProvider, Leg, NoiseReduction, OpenAiLeg,
+    Speaking, Thinking, ThinkingEffort, Turn, Vad,
 };
 
 /// What the call itself has to know.
@@ -64,7 +64,9 @@ pub(super) fn for_cascade(config: &Config, leg: &CascadeLeg, turns: Turns) -> ca
         Some(Vad::Local) => Judges::Local,
         Some(Vad::Provider) => Judges::Provider,
     };
-    cascade::Setup { prompt: config.agent.prompt.clone(), turns, judges, ends_turns: None }
+    // Scribe makes words, and leaves the turns to us.
+    let ends_turns = (leg.stt.provider == HearingProvider::Elevenlabs).then_some(leg.stt.silence);
+    cascade::Setup { prompt: config.agent.prompt.clone(), turns, judges, ends_turns }
 }
 
 pub(super) fn for_flux(config: &Config, stt: &Hearing) -> FluxSetup {
@@ -88,8 +90,22 @@ pub(super) fn for_nova(config: &Config, stt: &Hearing) -> NovaSetup {
     }
 }
 
+pub(super) fn for_scribe(config: &Config, stt: &Hearing) -> ScribeSetup {
+    // A region behind the language would be refused.
+    let language = config.agent.language.as_deref().and_then(language);
+    ScribeSetup {
+        model: stt.model.clone(),
+        language: language.map(str::to_owned),
+        keyterms: stt.keyterms.clone(),
+    }
+}
+
 pub(super) fn for_aura(config: &Config, tts: &Speaking) -> AuraSetup {
     AuraSetup { model: tts.voice.clone(), speed: config.agent.speed.map(|speed| speed.clamp(0.7, 1.5)) }
+}
+
+pub(super) fn for_flux_voice(config: &Config, tts: &Speaking) -> FluxVoiceSetup {
+    FluxVoiceSetup { model: tts.voice.clone(), speed: config.agent.speed.map(|speed| speed.clamp(0.5, 1.5)) }
 }
 
 pub(super) fn for_multi(config: &Config, tts: &Speaking) -> MultiSetup {

@@ -25,14 +25,14 @@ impl Check<'_> {
 
     fn hearing(&mut self, path: &str, asked: leg_claims::Hearing, keys: &Keys) -> Option<Hearing> {
         let at = |field: &str| format!("{path}.{field}");
-        if asked.provider == HearingProvider::Elevenlabs {
-            let text = "is a provider that this version cannot listen with: use `deepgram`";
-            self.add(Code::ClaimsNotSupported, &at("provider"), text);
-            return None;
-        }
         self.name(&at("model"), asked.model.as_ref(), 128);
-        let model = asked.model.unwrap_or_else(|| "flux-general-en".into());
+        let scribe = asked.provider == HearingProvider::Elevenlabs;
+        let usual = if scribe { "scribe_v2_realtime" } else { "flux-general-en" };
+        let model = asked.model.unwrap_or_else(|| usual.into());
         let flux = model.starts_with("flux");
+        if scribe && !model.starts_with("scribe") {
+            self.add(Code::ClaimsValue, &at("model"), "is not ElevenLabs': theirs is `scribe_v2_realtime`");
+        }
         for (field, used, belongs) in [
             ("eot_threshold", asked.eot_threshold.is_some(), flux),
             ("eager_eot_threshold", asked.eager_eot_threshold.is_some(), flux),
@@ -40,8 +40,8 @@ impl Check<'_> {
             ("silence_ms", asked.silence_ms.is_some(), !flux),
         ] {
             if used && !belongs {
-                let other = if flux { "nova" } else { "flux" };
-                self.add(Code::ClaimsValue, &at(field), format!("belongs to the `{other}` models"));
+                let other = if flux { "`nova` models and to ElevenLabs" } else { "`flux` models" };
+                self.add(Code::ClaimsValue, &at(field), format!("belongs to the {other}"));
             }
         }
         self.number(&at("eot_threshold"), asked.eot_threshold, 0.5, 0.9);
@@ -53,22 +53,29 @@ impl Check<'_> {
         self.whole(&at("eot_timeout_ms"), asked.eot_timeout_ms, 500, 60_000);
         self.whole(&at("silence_ms"), asked.silence_ms, 10, 5_000);
         let keyterms = asked.keyterms.unwrap_or_default();
-        if keyterms.len() > MOST_KEYTERMS {
-            self.add(Code::ClaimsValue, &at("keyterms"), format!("has more than {MOST_KEYTERMS} entries"));
+        let (most, longest) = if scribe { SCRIBE_KEYTERMS } else { DEEPGRAM_KEYTERMS };
+        if keyterms.len() > most {
+            self.add(Code::ClaimsValue, &at("keyterms"), format!("has more than {most} entries"));
         }
-        for (index, term) in keyterms.iter().enumerate().take(MOST_KEYTERMS) {
-            self.name(&format!("{path}.keyterms[{index}]"), Some(term), 64);
+        for (index, term) in keyterms.iter().enumerate().take(most) {
+            self.name(&format!("{path}.keyterms[{index}]"), Some(term), longest);
         }
-        let own = &self.rules.providers.deepgram;
-        let place = self.place(path, asked.base_url.as_deref(), own, ("deepgram", keys.deepgram.as_ref()))?;
+        let providers = &self.rules.providers;
+        let (own, key) = match asked.provider {
+            HearingProvider::Deepgram => (&providers.deepgram, ("deepgram", keys.deepgram.as_ref())),
+            HearingProvider::Elevenlabs => (&providers.elevenlabs, ("elevenlabs", keys.elevenlabs.as_ref())),
+        };
+        let place = self.place(path, asked.base_url.as_deref(), own, key)?;
+        let usual = if scribe { 500 } else { 300 };
         Some(Hearing {
+            provider: asked.provider,
             place,
             model,
             keyterms,
             eot_threshold: asked.eot_threshold,
             eager_eot_threshold: asked.eager_eot_threshold,
             eot_timeout: asked.eot_timeout_ms.map(Duration::from_millis),
-            silence: Duration::from_millis(asked.silence_ms.unwrap_or(300)),
+            silence: Duration::from_millis(asked.silence_ms.unwrap_or(usual)),
         })
     }
 
@@ -115,10 +122,6 @@ impl Check<'_> {
                     "is ElevenLabs': Deepgram's voices are their own models",
                 );
             }
-            (SpeakingProvider::Deepgram, None) if asked.voice.starts_with("flux-") => {
-                let text = "is a Flux voice, which this version cannot speak with: use one such as `aura-2-thalia-en`";
-                self.add(Code::ClaimsNotSupported, &at("voice"), text);
-            }
             (SpeakingProvider::Elevenlabs, Some(model))
                 if model.starts_with("eleven_v3") || model.starts_with("eleven_v4") =>
             {
@@ -133,5 +136,6 @@ impl Check<'_> {
     }
 }
 
-/// Flux takes so many.
-const MOST_KEYTERMS: usize = 100;
+/// So many of so many characters.
+const DEEPGRAM_KEYTERMS: (usize, usize) = (100, 64);
+const SCRIBE_KEYTERMS: (usize, usize) = (50, 20);

@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 pub use super::leg_claims::{
-    Auth, Eagerness, Effort, NoiseReduction, SpeakingProvider, ThinkingEffort, ThinkingProvider, Vad,
+    Auth, Eagerness, Effort, HearingProvider, NoiseReduction, SpeakingProvider, ThinkingEffort,
+    ThinkingProvider, Vad,
 };
 
 #[derive(Clone)]
@@ -97,15 +98,17 @@ pub struct Place {
     pub own: bool,
 }
 
-/// Deepgram's speech to text.
+/// Speech to text.
 #[derive(Clone, Debug)]
 pub struct Hearing {
+    pub provider: HearingProvider,
     pub place: Place,
     pub model: String,
     pub keyterms: Vec<String>,
     pub eot_threshold: Option<f64>,
     pub eager_eot_threshold: Option<f64>,
     pub eot_timeout: Option<Duration>,
+    /// Where silence ends a turn: so much of it.
     pub silence: Duration,
 }
 

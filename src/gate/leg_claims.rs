@@ -158,7 +158,8 @@ pub enum Vad {
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
 pub(super) struct Hearing {
     pub provider: HearingProvider,
-    /// `flux-general-en` when left out; `flux-…` ends turns by itself, `nova-…` by silence.
+    /// Deepgram: `flux-general-en` when left out; `flux-…` ends turns by itself, `nova-…` by silence. ElevenLabs:
+    /// `scribe_v2_realtime` when left out.
     pub model: Option<String>,
     /// Words that are likely in this call, such as names.
     #[cfg_attr(feature = "tools", schemars(length(max = 100)))]
@@ -172,7 +173,7 @@ pub(super) struct Hearing {
     /// Flux: the silence that ends a turn in any case.
     #[cfg_attr(feature = "tools", schemars(range(min = 500, max = 60000)))]
     pub eot_timeout_ms: Option<u64>,
-    /// Nova: the silence that ends a turn. 300 when left out.
+    /// Nova and ElevenLabs: the silence that ends a turn. 300 for Nova and 500 for ElevenLabs when left out.
     #[cfg_attr(feature = "tools", schemars(range(min = 10, max = 5000)))]
     pub silence_ms: Option<u64>,
     /// The relay's own address of the provider, or one whose host is in `UPSTREAM_ALLOW`.
@@ -182,9 +183,8 @@ pub(super) struct Hearing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-pub(super) enum HearingProvider {
+pub enum HearingProvider {
     Deepgram,
-    /// Not in this version.
     Elevenlabs,
 }
 
@@ -234,7 +234,7 @@ pub enum ThinkingEffort {
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
 pub(super) struct Speaking {
     pub provider: SpeakingProvider,
-    /// Such as `aura-2-thalia-en` at Deepgram; a voice id at ElevenLabs.
+    /// Such as `aura-2-thalia-en` or `flux-kit-en` at Deepgram; a voice id at ElevenLabs.
     pub voice: String,
     /// ElevenLabs: `eleven_flash_v2_5` when left out. Deepgram's voices are their own models.
     pub model: Option<String>,

@@ -429,10 +429,28 @@ fn values() {
                 "legs[0].stt.provider",
             ),
             claim(
-                "an ear to come",
-                cascade_with("/stt/provider", "elevenlabs"),
-                ClaimsNotSupported,
-                "legs[0].stt.provider",
+                "another ear without its key",
+                cascade_with("/stt", json!({ "provider": "elevenlabs" })),
+                ClaimsKeyMissing,
+                "keys.elevenlabs",
+            ),
+            claim(
+                "another provider's ear",
+                cascade_with("/stt", json!({ "provider": "elevenlabs", "model": "nova-3" })),
+                ClaimsValue,
+                "legs[0].stt.model",
+            ),
+            claim(
+                "a keyterm too long for this ear",
+                cascade_with("/stt", json!({ "provider": "elevenlabs", "keyterms": ["x".repeat(21)] })),
+                ClaimsValue,
+                "legs[0].stt.keyterms[0]",
+            ),
+            claim(
+                "Flux's field at Scribe",
+                cascade_with("/stt", json!({ "provider": "elevenlabs", "eot_threshold": 0.7 })),
+                ClaimsValue,
+                "legs[0].stt.eot_threshold",
             ),
             claim(
                 "a voice without its key",
@@ -450,12 +468,6 @@ fn values() {
                 "legs[0].tts.model",
             ),
             claim("a model at Deepgram", cascade_with("/tts/model", "x"), ClaimsValue, "legs[0].tts.model"),
-            claim(
-                "a voice of Flux",
-                cascade_with("/tts/voice", "flux-kit-en"),
-                ClaimsNotSupported,
-                "legs[0].tts.voice",
-            ),
             claim("an empty model", cascade_with("/llm/model", ""), ClaimsValue, "legs[0].llm.model"),
             claim(
                 "a mind elsewhere",
