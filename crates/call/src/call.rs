@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     Audio, CarrierCommand, CarrierEvent, Closing, Config, EndReason, FailureKind, LegCommand, LegEvent, Note,
-    RefusalCode, Say, Started, Summary, Tally, Timer, Turns, Usage,
+    RefusalCode, Say, Started, Summary, Tally, Timer, ToolEnd, ToolId, Turns, Usage,
     allowance::Allowance,
     floor::{Answer, Ask, Floor, Opening},
     gaps::Gaps,
@@ -23,6 +23,7 @@ use crate::{
     playout::Playout,
     pulse::{Beat, Pulse},
     timers::Timers,
+    tools::Tools,
     transcript::Transcript,
 };
 
@@ -37,6 +38,12 @@ pub enum Input {
     Admitted,
     /// The gate says no.
     Refused(RefusalCode),
+    /// A tool that was run is done. The result is for the model.
+    Tool {
+        id: ToolId,
+        end: ToolEnd,
+        result: String,
+    },
     /// The machine stops, and the grace period is over.
     Stop,
     /// Only the time has passed.
@@ -53,6 +60,14 @@ pub enum Command {
     Dial(Turns),
     Carrier(CarrierCommand),
     Leg(LegCommand),
+    /// Run this one of the agent's tools; it is answered with [`Input::Tool`].
+    Run {
+        id: ToolId,
+        tool: usize,
+        arguments: String,
+    },
+    /// Nobody waits for this one any more.
+    StopTool(ToolId),
     Note(Note),
     /// The last command of all.
     End(Box<Summary>),
@@ -75,6 +90,7 @@ pub struct Call {
     pub(crate) leg_pulse: Pulse,
     pub(crate) carrier_pulse: Pulse,
     pub(crate) transcript: Transcript,
+    pub(crate) tools: Tools,
     pub(crate) tally: Tally,
     pub(crate) usage: Usage,
     pub(crate) first_audio: bool,
@@ -121,6 +137,7 @@ impl Call {
             leg_pulse: Pulse::of_leg(now),
             carrier_pulse: Pulse::of_carrier(now),
             transcript: Transcript::default(),
+            tools: Tools::default(),
             tally: Tally::default(),
             usage: Usage::default(),
             first_audio: false,
@@ -148,6 +165,7 @@ impl Call {
             Input::Token(config) => self.on_token(*config),
             Input::Admitted => self.on_admitted(),
             Input::Refused(code) => self.end(EndReason::Refused(code)),
+            Input::Tool { id, end, result } => self.on_tool_ended(id, end, result),
             Input::Stop => self.finish(EndReason::Drained),
             Input::Tick => {}
         }
@@ -177,6 +195,9 @@ impl Call {
             Timer::RetryReply => self.on_retry_reply(),
             Timer::TalkedOver => self.barge_in(),
             Timer::CallerQuiet => self.on_caller_quiet(),
+            Timer::ToolDue => self.on_tool_due(),
+            Timer::Filler => self.on_filler(),
+            Timer::GoOn => self.go_on(),
             Timer::Warning => self.on_warning(),
             Timer::MaxDuration => self.finish(EndReason::MaxDuration),
             Timer::Closing => self.close_now(),

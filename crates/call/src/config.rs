@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Tool;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The leg's name for people: `openai`, `echo`.
@@ -19,6 +21,8 @@ pub struct Config {
     pub turn_silence: Duration,
     /// How long the leg may think before the first sign of an answer.
     pub patience: Duration,
+    /// What the agent can have done.
+    pub tools: Vec<Tool>,
 }
 
 impl Default for Config {
@@ -31,6 +35,7 @@ impl Default for Config {
             warning: None,
             turn_silence: Duration::from_millis(500),
             patience: Duration::from_secs(5),
+            tools: Vec::new(),
         }
     }
 }

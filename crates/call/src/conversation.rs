@@ -33,6 +33,10 @@ impl Call {
             LegEvent::AgentWords { item, text, whole } => self.on_words(Speaker::Agent, item, text, whole),
             LegEvent::CallerWords { item, text, whole } => self.on_words(Speaker::Caller, item, text, whole),
             LegEvent::Heard { item, words } => self.transcript.heard(item, words),
+            LegEvent::ToolCalled { reply, id, name, arguments } => {
+                self.still_thinking(reply);
+                self.on_tool_called(reply, id, &name, arguments);
+            }
             LegEvent::ReplyDone { reply, outcome, usage } => {
                 self.usage += usage;
                 self.on_reply_done(reply, outcome);
@@ -98,10 +102,12 @@ impl Call {
         self.floor.caller_stopped = Some(self.now);
         self.timers.clear(Timer::TalkedOver);
         self.timers.clear(Timer::CallerQuiet);
+        self.may_go_on_soon();
     }
 
     fn on_turn_committed(&mut self, item: ItemId) {
         self.tally.turns += 1;
+        self.caller_said_something();
         self.transcript.begin(self.age(), Speaker::Caller, item);
         if self.phase != Phase::Live {
             return;
@@ -118,7 +124,7 @@ impl Call {
         }
     }
 
-    fn reply(&mut self) {
+    pub(crate) fn reply(&mut self) {
         match self.floor.answer {
             Answer::None => self.owe(Ask::Reply),
             Answer::Owed { .. } | Answer::Failed { .. } => return, // one answer is enough
@@ -148,6 +154,7 @@ impl Call {
             Answer::None | Answer::Making { .. } => Ask::Turn,
         };
         self.floor.reply_queued = false;
+        self.tools_are_known(&to);
         self.floor.answer = Answer::Making { to, reply };
         self.timers.clear(Timer::RetryReply);
         self.timers.set(Timer::ReplyDue, self.now + self.config.patience);
@@ -200,6 +207,7 @@ impl Call {
                 }
             }
         }
+        self.go_on();
         self.on_tape_moved();
     }
 

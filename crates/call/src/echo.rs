@@ -51,6 +51,7 @@ impl Echo {
             LegCommand::Cancel
             | LegCommand::Truncate { .. }
             | LegCommand::Forget { .. }
+            | LegCommand::ToolResult { .. }
             | LegCommand::Close => {}
         }
     }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Audio, Call, CarrierCommand, CarrierEvent, Command, Config, Failure, FailureKind, Gone, Input, ItemId,
-    LegCommand, LegEvent, MarkId, Oddity, Outcome, RefusalCode, ReplyId, Usage,
+    LegCommand, LegEvent, MarkId, Oddity, Outcome, RefusalCode, ReplyId, Tool, ToolEnd, ToolId, Usage,
 };
 
 /// Watches the commands of one call for what must never happen, and panics when it does.
@@ -16,6 +16,8 @@ pub struct Watch {
     begun: BTreeSet<ReplyId>,
     silenced: BTreeSet<ReplyId>,
     sent: BTreeMap<ItemId, Duration>,
+    /// Calls of tools: whether each was run, and answered.
+    tools: BTreeMap<ToolId, (u32, u32)>,
     dials: u32,
     closes: u32,
     ends: u32,
@@ -30,6 +32,9 @@ impl Watch {
             }
             Input::Leg(LegEvent::ReplyUnwanted { reply }) => {
                 self.silenced.insert(*reply);
+            }
+            Input::Leg(LegEvent::ToolCalled { id, .. }) => {
+                self.tools.entry(*id).or_default();
             }
             _ => {}
         }
@@ -49,12 +54,23 @@ impl Watch {
                     assert!(!heard.is_zero(), "cut at nothing instead of forgotten");
                     assert!(*heard <= self.sent[item], "more heard of {item:?} than was sent");
                 }
+                Command::Run { id, .. } => self.tools.get_mut(id).expect("nobody called it").0 += 1,
+                Command::Leg(LegCommand::ToolResult { id, .. }) => {
+                    self.tools.get_mut(id).expect("nobody called it").1 += 1;
+                }
                 Command::Dial(_) => self.dials += 1,
                 Command::End(_) => self.ends += 1,
-                Command::Admit(_) | Command::Carrier(_) | Command::Leg(_) | Command::Note(_) => {}
+                Command::Admit(_)
+                | Command::Carrier(_)
+                | Command::Leg(_)
+                | Command::StopTool(_)
+                | Command::Note(_) => {}
             }
         }
         assert!(self.dials <= 1 && self.closes <= 1);
+        for (id, (run, answered)) in &self.tools {
+            assert!(*run <= 1 && *answered <= 1, "{id:?} was run {run} times and answered {answered} times");
+        }
     }
 
     /// The call is over and said so, once.
@@ -90,7 +106,8 @@ fn input(what: u8, number: u8) -> Input {
     let failure = || Failure { provider: "openai", kind: FailureKind::Provider, detail: "".into() };
     let done = |outcome| LegEvent::ReplyDone { reply, outcome, usage: Usage::default() };
     let text = || "Some words of the agent.".to_owned();
-    match what % 32 {
+    let id = ToolId(u32::from(number >> 2));
+    match what % 36 {
         0 => Input::Carrier(CarrierEvent::Started(Box::default())),
         1 => Input::Token(Box::default()),
         2 => Input::Token(Box::new(Config {
@@ -98,6 +115,7 @@ fn input(what: u8, number: u8) -> Input {
             warning: Some(text()),
             interruptible: number.is_multiple_of(2),
             max: Duration::from_secs(u64::from(number)),
+            tools: vec![lookup()],
             ..Config::default()
         })),
         3 => Input::Admitted,
@@ -123,9 +141,19 @@ fn input(what: u8, number: u8) -> Input {
         27 => Input::Carrier(CarrierEvent::Audio { at: Some(ms), audio: Audio::silence(ms) }),
         28 | 29 => Input::Carrier(CarrierEvent::Mark(MarkId(number.into()))),
         30 => Input::Carrier(CarrierEvent::Malformed),
+        31 | 32 => {
+            let name = if number.is_multiple_of(7) { "nothing" } else { "lookup" }.into();
+            Input::Leg(LegEvent::ToolCalled { reply, id, name, arguments: text() })
+        }
+        33 | 34 => Input::Tool { id, end: ToolEnd::Done, result: text() },
         _ if number > 250 => Input::Carrier(CarrierEvent::Gone(Gone::Broken)),
         _ => Input::Tick,
     }
+}
+
+fn lookup() -> Tool {
+    let say = Some("One moment.".into());
+    Tool { name: "lookup".into(), patience: Duration::from_secs(2), say }
 }
 
 /// Longer stories find nothing new.

@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use crate::Audio;
+use crate::{Audio, ToolId};
 
 /// One answer of the agent, from the moment the leg begins to make it. Later replies have higher numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +43,8 @@ pub enum LegEvent {
     Heard { item: ItemId, words: String },
     /// What the caller said, as text; for an item that was committed, sooner or later.
     CallerWords { item: ItemId, text: String, whole: bool },
+    /// The model wants something done. Comes before the end of its reply, and wants exactly one result.
+    ToolCalled { reply: ReplyId, id: ToolId, name: String, arguments: String },
     /// The answer is complete, or was stopped, or could not be made. Always comes, once for each reply.
     ReplyDone { reply: ReplyId, outcome: Outcome, usage: Usage },
     /// What transcribing the caller took.
@@ -73,7 +75,9 @@ pub enum LegCommand {
     Hear(Audio),
     /// Say these words now, or as soon as the reply being made is done.
     Say(Say),
-    /// Answer what was said so far. Only needed while turns are [`Turns::Held`].
+    /// What came of a tool, as JSON. Nothing is said about it before the next [`LegCommand::Reply`] or turn.
+    ToolResult { id: ToolId, result: String },
+    /// Answer what was said so far. Only needed while turns are [`Turns::Held`], and after tools.
     Reply,
     /// Stop making the reply that is being made.
     Cancel,

@@ -29,6 +29,7 @@ mod playout;
 mod pulse;
 mod summary;
 mod timers;
+mod tools;
 mod transcript;
 pub mod ulaw;
 pub mod voice;
@@ -43,4 +44,5 @@ pub use leg::{
 };
 pub use summary::{Note, Summary, Tally};
 pub use timers::Timer;
+pub use tools::{Tool, ToolEnd, ToolId};
 pub use transcript::{Line, Speaker};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{EndReason, FailureKind, ItemId, Oddity, Usage, transcript::Line, transcript::Speaker};
+use crate::{EndReason, FailureKind, ItemId, Oddity, ToolEnd, Usage, transcript::Line, transcript::Speaker};
 
 /// Something worth a log line, a number or a look, that no socket needs to know.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub enum Note {
     CutShort { item: ItemId, heard: Duration, sent: Duration, words: String },
     /// The caller pressed a key.
     Key(char),
+    /// A tool was called, and has been answered. Without a number: there is no such tool.
+    Tool { tool: Option<usize>, end: ToolEnd, after: Duration },
     /// A reply failed and is asked for again.
     Retry(FailureKind),
     /// The leg said something that we do not act on.
@@ -43,6 +45,8 @@ pub struct Tally {
     pub replies: u64,
     pub barge_ins: u64,
     pub keys: u64,
+    /// Calls of tools.
+    pub tools: u64,
     /// Messages from the carrier that made no sense.
     pub malformed: u64,
     /// Events of the leg that were not acted on.

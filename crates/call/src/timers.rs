@@ -23,6 +23,12 @@ pub enum Timer {
     TalkedOver,
     /// The carrier has sent nothing while the caller was speaking: fill with silence.
     CallerQuiet,
+    /// A tool that runs must be done.
+    ToolDue,
+    /// The caller waits for a tool: say something.
+    Filler,
+    /// The caller stopped and said nothing: the agent may go on with what its tools brought.
+    GoOn,
     /// Tell the caller that the time is nearly over.
     Warning,
     /// The longest time for this call is over.
@@ -38,7 +44,7 @@ impl Timer {
     }
 }
 
-const TIMERS: [Timer; 11] = [
+const TIMERS: [Timer; 14] = [
     Timer::Start,
     Timer::LegReady,
     Timer::LegQuiet,
@@ -47,6 +53,9 @@ const TIMERS: [Timer; 11] = [
     Timer::RetryReply,
     Timer::TalkedOver,
     Timer::CallerQuiet,
+    Timer::ToolDue,
+    Timer::Filler,
+    Timer::GoOn,
     Timer::Warning,
     Timer::MaxDuration,
     Timer::Closing,

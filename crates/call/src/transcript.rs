@@ -83,7 +83,9 @@ impl Transcript {
         self.lines.iter().rev().find(|line| line.item == item)
     }
 
-    pub fn into_lines(self) -> Vec<Line> {
+    /// Without replies that said nothing, such as those that only called a tool.
+    pub fn into_lines(mut self) -> Vec<Line> {
+        self.lines.retain(|line| line.speaker == Speaker::Caller || !line.said.is_empty());
         self.lines
     }
 }

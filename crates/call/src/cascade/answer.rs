@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    AskId, Cascade, MindCommand, MindEvent, MouthCommand, MouthEvent, Next, Order, pieces::Pieces,
+    AskId, Cascade, MindCommand, MindEvent, MouthCommand, MouthEvent, Next, Order, ToolUse, pieces::Pieces,
     speakable::speakable,
 };
-use crate::{Failure, FailureKind, ItemId, LegEvent, Outcome, ReplyId, Usage};
+use crate::{Failure, FailureKind, ItemId, LegEvent, Outcome, ReplyId, ToolId, Usage};
 
 /// The mind thinks about a turn that is only probably over.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ pub(super) struct Guess {
     /// The turn's words, as they were when it began to think.
     pub words: String,
     answer: String,
+    calls: Vec<ToolUse>,
     end: Option<End>,
 }
 
@@ -44,7 +45,7 @@ pub(super) struct Answer {
 
 impl Guess {
     pub fn new(ask: AskId, words: String) -> Self {
-        Self { ask, words, answer: String::new(), end: None }
+        Self { ask, words, answer: String::new(), calls: Vec::new(), end: None }
     }
 
     fn take_words(&mut self, text: &str) {
@@ -100,9 +101,10 @@ impl Cascade {
 
     /// The guess was right: what was thought already is said now.
     pub(super) fn adopt(&mut self, guess: Guess) {
-        let Guess { ask, answer, end, .. } = guess;
+        let Guess { ask, answer, calls, end, .. } = guess;
         self.open_answer(end.is_none().then_some(ask));
         self.take_words(&answer);
+        calls.into_iter().for_each(|call| self.called(call));
         if let Some(End { whole, usage }) = end {
             self.used(usage);
             self.no_more_words(whole);
@@ -143,6 +145,15 @@ impl Cascade {
                 }
                 _ => {} // crossed with a cancel
             },
+            // Of a guess no tool is run: whether the caller has finished is not known.
+            MindEvent::Called { ask, call } => match (&mut self.guess, &mut self.answer) {
+                (Some(guess), _) if guess.ask == ask => guess.calls.push(call),
+                (_, Some(answer)) if answer.ask == Some(ask) => {
+                    answer.due = Some(self.now + MORE_WORDS);
+                    self.called(call);
+                }
+                _ => {} // crossed with a cancel
+            },
             MindEvent::Done { ask, whole, usage } => match (&mut self.guess, &mut self.answer) {
                 (Some(guess), _) if guess.ask == ask => guess.end = Some(End { whole, usage }),
                 (_, Some(answer)) if answer.ask == Some(ask) => {
@@ -156,6 +167,16 @@ impl Cascade {
             MindEvent::Gone(failure) => self.fail(failure),
             MindEvent::Odd(oddity) => self.events.push_back(LegEvent::Odd(oddity)),
         }
+    }
+
+    /// The answer that is being made calls a tool.
+    fn called(&mut self, call: ToolUse) {
+        let Some(answer) = &self.answer else { return };
+        let (reply, item) = (answer.reply, answer.item);
+        self.tools += 1;
+        let (id, name, arguments) = (ToolId(self.tools), call.name.clone(), call.arguments.clone());
+        self.memory.called(item, id, call);
+        self.events.push_back(LegEvent::ToolCalled { reply, id, name, arguments });
     }
 
     fn mind_failed(&mut self, ask: AskId, failure: Failure, again: bool) {

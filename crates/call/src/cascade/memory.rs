@@ -8,8 +8,8 @@
 
 use std::time::Duration;
 
-use super::parts::Message;
-use crate::{ItemId, transcript::heard_words};
+use super::parts::{Message, ToolUse};
+use crate::{ItemId, ToolId, transcript::heard_words};
 
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -36,6 +36,15 @@ struct Spoken {
     /// All of it has.
     whole: bool,
     heard: Heard,
+    calls: Vec<Called>,
+}
+
+/// A tool that was called with it, and what came of that.
+#[derive(Debug)]
+struct Called {
+    id: ToolId,
+    call: ToolUse,
+    result: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -59,8 +68,14 @@ impl Memory {
     /// The agent begins to say something.
     pub fn agent(&mut self, item: ItemId) {
         self.grow(0);
-        let (words, sound, whole, heard) = (String::new(), Duration::ZERO, false, Heard::All);
-        self.entries.push(Entry::Agent(Spoken { item, words, sound, whole, heard }));
+        self.entries.push(Entry::Agent(Spoken {
+            item,
+            words: String::new(),
+            sound: Duration::ZERO,
+            whole: false,
+            heard: Heard::All,
+            calls: Vec::new(),
+        }));
     }
 
     /// More of its words went to the voice.
@@ -71,6 +86,28 @@ impl Memory {
                 spoken.words.push(' ');
             }
             spoken.words.push_str(more);
+        }
+    }
+
+    /// It called a tool as well.
+    pub fn called(&mut self, item: ItemId, id: ToolId, call: ToolUse) {
+        self.grow(call.len());
+        if let Some(spoken) = self.spoken(item) {
+            spoken.calls.push(Called { id, call, result: None });
+        }
+    }
+
+    /// The tool has been run, or will not be.
+    pub fn result(&mut self, id: ToolId, result: String) {
+        self.grow(result.len());
+        let agents = self.entries.iter_mut().rev().filter_map(|entry| match entry {
+            Entry::Agent(spoken) => Some(spoken),
+            Entry::Caller(_) => None,
+        });
+        let called = agents.flat_map(|spoken| &mut spoken.calls).find(|called| called.id == id);
+        match called {
+            Some(called) => called.result = Some(result),
+            None => self.size -= result.len().min(self.size),
         }
     }
 
@@ -129,19 +166,9 @@ impl Memory {
             more.map(|more| Message::Caller(more.to_owned())).into_iter().collect();
         let mut room = BUDGET.saturating_sub(more.map_or(0, str::len));
         for entry in self.entries.iter().rev() {
-            let message = match entry {
-                Entry::Caller(words) => Message::Caller(words.clone()),
-                Entry::Agent(Spoken { heard: Heard::Nothing, .. }) => continue,
-                Entry::Agent(Spoken { heard: Heard::Only(words), .. }) => Message::Agent(words.clone()),
-                Entry::Agent(Spoken { words, .. }) if words.is_empty() => continue,
-                Entry::Agent(Spoken { words, .. }) => Message::Agent(words.clone()),
-            };
-            let (Message::System(text) | Message::Caller(text) | Message::Agent(text)) = &message;
-            match room.checked_sub(text.len()) {
-                Some(left) => room = left,
-                None => break,
-            }
-            newest.push(message);
+            let Some(left) = room.checked_sub(entry.len()) else { break };
+            room = left;
+            entry.tell(&mut newest);
         }
         newest.extend(self.system.clone().map(Message::System));
         newest.reverse();
@@ -180,11 +207,50 @@ impl Memory {
             if self.entries.len() < 2 {
                 return;
             }
-            let (Entry::Caller(words) | Entry::Agent(Spoken { words, .. })) = self.entries.remove(0);
-            self.size -= words.len().min(self.size);
+            let oldest = self.entries.remove(0).len();
+            self.size -= oldest.min(self.size);
         }
     }
 }
+
+impl Entry {
+    /// All of it in bytes, whether it was heard or not.
+    fn len(&self) -> usize {
+        match self {
+            Self::Caller(words) => words.len(),
+            Self::Agent(Spoken { words, calls, .. }) => {
+                let called = |one: &Called| one.call.len() + one.result.as_ref().map_or(0, String::len);
+                words.len() + calls.iter().map(called).sum::<usize>()
+            }
+        }
+    }
+
+    /// Newest first, so the results stand before their calls.
+    fn tell(&self, newest_first: &mut Vec<Message>) {
+        let spoken = match self {
+            Self::Caller(words) => return newest_first.push(Message::Caller(words.clone())),
+            Self::Agent(spoken) => spoken,
+        };
+        let text = match &spoken.heard {
+            Heard::All => spoken.words.clone(),
+            Heard::Only(words) => words.clone(),
+            Heard::Nothing => String::new(),
+        };
+        if spoken.calls.is_empty() {
+            newest_first.extend((!text.is_empty()).then_some(Message::Agent(text)));
+            return;
+        }
+        for Called { call, result, .. } in spoken.calls.iter().rev() {
+            let text = result.clone().unwrap_or_else(|| STILL_RUNNING.into());
+            newest_first.push(Message::Result { id: call.id.clone(), text });
+        }
+        let calls = spoken.calls.iter().map(|called| called.call.clone()).collect();
+        newest_first.push(Message::Calls { text, calls });
+    }
+}
+
+/// A call without a result would be refused.
+const STILL_RUNNING: &str = r#"{"status":"still running, no result yet"}"#;
 
 /// About 8,000 tokens of conversation: an hour of talk, and a price that does not grow with the call.
 const BUDGET: usize = 32 * 1024;
@@ -254,6 +320,44 @@ mod tests {
         memory.sound(ONE, ms(13 * 65));
         assert_eq!(memory.rest(ONE).unwrap(), "four five");
         assert_eq!(memory.thread(None), [Message::Agent("one two three".into())]);
+    }
+
+    fn lookup(id: &str) -> ToolUse {
+        ToolUse { id: id.into(), name: "lookup".into(), arguments: "{}".into(), extra: None }
+    }
+
+    #[test]
+    fn every_call_of_a_tool_is_followed_by_its_result() {
+        let mut memory = Memory::new(None);
+        memory.caller("Where is my order?".into());
+        memory.agent(TWO);
+        memory.words(TWO, "One moment.");
+        memory.called(TWO, ToolId(1), lookup("a"));
+        memory.called(TWO, ToolId(2), lookup("b"));
+        memory.result(ToolId(2), "two".into());
+        memory.result(ToolId(9), "nobody's".into());
+        let result = |id: &str, text: &str| Message::Result { id: id.into(), text: text.into() };
+        let calls = |text: &str| Message::Calls { text: text.into(), calls: vec![lookup("a"), lookup("b")] };
+        let thread = memory.thread(Some("Hello?"));
+        assert_eq!(thread[1..4], [calls("One moment."), result("a", STILL_RUNNING), result("b", "two")]);
+        memory.result(ToolId(1), "one".into());
+        memory.forget(TWO);
+        assert_eq!(memory.thread(None)[1..], [calls(""), result("a", "one"), result("b", "two")]);
+    }
+
+    #[test]
+    fn a_budget_never_parts_a_call_from_its_result() {
+        let mut memory = Memory::new(None);
+        for id in 0..200 {
+            memory.agent(ItemId(id));
+            memory.called(ItemId(id), ToolId(id), lookup(&id.to_string()));
+            memory.result(ToolId(id), "x".repeat(1_000));
+            let thread = memory.thread(None);
+            let calls = thread.iter().filter(|one| matches!(one, Message::Calls { .. })).count();
+            assert_eq!(thread.len(), calls * 2);
+            assert!(matches!(thread[0], Message::Calls { .. }));
+            assert!(memory.size <= MOST_BYTES);
+        }
     }
 
     #[test]

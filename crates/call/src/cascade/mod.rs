@@ -36,7 +36,9 @@ use self::{
 };
 pub use self::{
     attention::Judges,
-    parts::{AskId, EarCommand, EarEvent, Message, MindCommand, MindEvent, MouthCommand, MouthEvent},
+    parts::{
+        AskId, EarCommand, EarEvent, Message, MindCommand, MindEvent, MouthCommand, MouthEvent, ToolUse,
+    },
 };
 use crate::{Failure, ItemId, LegCommand, LegEvent, ReplyId, Turns, voice::Voice};
 
@@ -83,6 +85,7 @@ pub struct Cascade {
     asks: u32,
     replies: u32,
     items: u32,
+    tools: u32,
     over: bool,
     events: VecDeque<LegEvent>,
     orders: VecDeque<Order>,
@@ -118,6 +121,7 @@ impl Cascade {
             asks: 0,
             replies: 0,
             items: 0,
+            tools: 0,
             over: false,
             events: VecDeque::new(),
             orders: VecDeque::from([
@@ -138,6 +142,7 @@ impl Cascade {
             LegCommand::Hear(audio) => self.hear(audio),
             LegCommand::Say(say) => self.wish(Next::Say(say.text)),
             LegCommand::Reply => self.wish(Next::Reply),
+            LegCommand::ToolResult { id, result } => self.memory.result(id, result),
             LegCommand::Cancel => self.cancel(),
             LegCommand::Truncate { item, heard } => self.truncate(item, heard),
             LegCommand::Forget { item } => self.forget(item),

@@ -54,6 +54,11 @@ pub enum MindEvent {
         ask: AskId,
         text: String,
     },
+    /// The model calls a tool, and has said all that belongs to it. Comes before the end.
+    Called {
+        ask: AskId,
+        call: ToolUse,
+    },
     /// The answer is complete, or as complete as a limit allows.
     Done {
         ask: AskId,
@@ -134,6 +139,40 @@ pub enum Message {
     System(String),
     Caller(String),
     Agent(String),
+    /// What the agent said, if anything, and the tools that it called then.
+    Calls {
+        text: String,
+        calls: Vec<ToolUse>,
+    },
+    /// What came of one of them; behind the calls, in their order.
+    Result {
+        id: String,
+        text: String,
+    },
+}
+
+/// A tool that the model called, in its provider's words.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ToolUse {
+    pub id: String,
+    pub name: String,
+    /// As the model wrote them: JSON, if it is a good model.
+    pub arguments: String,
+    /// What the provider wants to see again besides, as JSON.
+    pub extra: Option<String>,
+}
+
+impl ToolUse {
+    pub(super) fn len(&self) -> usize {
+        self.id.len() + self.name.len() + self.arguments.len() + self.extra.as_ref().map_or(0, String::len)
+    }
+}
+
+/// Without the arguments: they are the caller's.
+impl fmt::Debug for ToolUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ToolUse({:?} {}, {} bytes)", self.id, self.name, self.arguments.len())
+    }
 }
 
 /// Without the words: they are the caller's and the customer's.
@@ -143,6 +182,8 @@ impl fmt::Debug for Message {
             Self::System(text) => ("System", text),
             Self::Caller(text) => ("Caller", text),
             Self::Agent(text) => ("Agent", text),
+            Self::Calls { text, calls } => return write!(f, "Calls({} bytes, {calls:?})", text.len()),
+            Self::Result { id, text } => return write!(f, "Result({id:?}, {} bytes)", text.len()),
         };
         write!(f, "{who}({} bytes)", text.len())
     }

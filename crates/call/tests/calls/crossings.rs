@@ -30,6 +30,12 @@ fn input() -> impl Strategy<Value = Input> {
             2 => Outcome::Incomplete,
             _ => Outcome::FailedForNow(failure(FailureKind::Provider)),
         })),
+        3 => (id.clone(), 1..9u32).prop_map(|(reply, id)| LegEvent::ToolCalled {
+            reply: ReplyId(reply),
+            id: ToolId(id),
+            name: if id == 5 { "nothing" } else { "lookup" }.into(),
+            arguments: "{}".into(),
+        }),
         1 => Just(LegEvent::Alive),
         1 => Just(LegEvent::Odd(Oddity::UnknownEvent)),
     ];
@@ -43,7 +49,8 @@ fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         20 => leg.prop_map(Input::Leg),
         12 => carrier.prop_map(Input::Carrier),
-        2 => any::<bool>().prop_map(|greets| Input::Token(Box::new(if greets { greeting() } else { Config::default() }))),
+        2 => any::<bool>().prop_map(|greets| Input::Token(Box::new(if greets { greeting() } else { with_tools() }))),
+        3 => (1..9u32).prop_map(|id| Input::Tool { id: ToolId(id), end: ToolEnd::Done, result: "{}".into() }),
         2 => Just(Input::Admitted),
         9 => Just(Input::Tick),
     ]
@@ -70,7 +77,7 @@ proptest! {
         end in ending(),
         after in prop::collection::vec(input(), 0..10),
     ) {
-        let mut scene = if live { Scene::live(Config::default()) } else { Scene::open() };
+        let mut scene = if live { Scene::live(with_tools()) } else { Scene::open() };
         scene.commands();
         let mut watch = Watch::default();
         for (input, wait) in steps {

@@ -5,3 +5,4 @@ mod crossings;
 mod interruptions;
 mod lifecycle;
 mod scene;
+mod tools;

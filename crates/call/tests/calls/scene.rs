@@ -112,6 +112,17 @@ pub fn greeting() -> Config {
     Config { greeting: Some("Hello, this is Acme.".into()), ..Config::default() }
 }
 
+/// An agent that can look things up, and says so.
+pub fn with_tools() -> Config {
+    let tool = |name: &str, say: Option<&str>| Tool {
+        name: name.into(),
+        patience: Duration::from_secs(8),
+        say: say.map(str::to_owned),
+    };
+    let tools = vec![tool("lookup", Some("One moment, please.")), tool("remember", None)];
+    Config { tools, ..Config::default() }
+}
+
 pub fn frame(at_ms: u64) -> CarrierEvent {
     CarrierEvent::Audio {
         at: Some(Duration::from_millis(at_ms)),

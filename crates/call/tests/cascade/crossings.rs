@@ -19,6 +19,8 @@ enum Step {
     Understood(u8),
     Ended(u8),
     Words(u8),
+    Called(u8),
+    ToolEnds(u8),
     Thought(u8),
     MindFailed(u8, bool),
     Speech(u8),
@@ -39,6 +41,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..3_u8).prop_map(Step::Understood),
         3 => (0..3_u8).prop_map(Step::Ended),
         4 => (0..8_u8).prop_map(Step::Words),
+        3 => (0..8_u8).prop_map(Step::Called),
+        2 => (1..8_u8).prop_map(Step::ToolEnds),
         2 => (0..8_u8).prop_map(Step::Thought),
         1 => (0..8_u8, any::<bool>()).prop_map(|(ask, again)| Step::MindFailed(ask, again)),
         5 => (0..8_u8).prop_map(Step::Speech),
@@ -57,6 +61,8 @@ fn step() -> impl Strategy<Value = Step> {
 struct Books {
     asked: BTreeSet<AskId>,
     open: BTreeSet<AskId>,
+    /// Questions that were taken back.
+    cancelled: BTreeSet<AskId>,
     stopped: BTreeSet<ReplyId>,
     ear_open: bool,
     mouth_open: bool,
@@ -73,7 +79,8 @@ impl Books {
                     assert!(self.open.len() <= 2, "one guess and one question at most: {:?}", self.open);
                 }
                 Order::Mind(MindCommand::Cancel(ask)) => {
-                    assert!(self.open.remove(&ask), "{ask:?} was not open")
+                    assert!(self.open.remove(&ask), "{ask:?} was not open");
+                    self.cancelled.insert(ask);
                 }
                 Order::Mouth(MouthCommand::Say { reply, words }) => {
                     assert!(!self.stopped.contains(&reply), "{reply:?} goes on after its end");
@@ -96,6 +103,10 @@ fn failure() -> Failure {
     Failure { provider: "deepgram", kind: FailureKind::Closed, detail: "test".into() }
 }
 
+fn lookup() -> Tool {
+    Tool { name: "lookup".into(), patience: Duration::from_secs(2), say: Some("One moment.".into()) }
+}
+
 /// Every reply sounds like its own number, so that what is played says whose it is.
 fn sound(reply: u8) -> Audio {
     Audio::ulaw(&[reply; 800])
@@ -111,6 +122,12 @@ fn happen(duo: &mut Duo, books: &mut Books, step: Step) {
         Step::Understood(number) => duo.ear(EarEvent::Words(words(number))),
         Step::Ended(number) => duo.ear(EarEvent::Ended(words(number))),
         Step::Words(number) => duo.words(ask(number), "One moment, please, I am looking. "),
+        // The arguments say whose call it is.
+        Step::Called(number) => duo.calls(ask(number), "a", &number.to_string()),
+        Step::ToolEnds(number) => {
+            let (id, result) = (ToolId(number.into()), "42".into());
+            duo.input(Input::Tool { id, end: ToolEnd::Done, result });
+        }
         Step::Thought(number) => {
             books.open.remove(&ask(number));
             duo.thought(ask(number));
@@ -136,14 +153,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn nothing_stale_is_played_and_nothing_stays_open(steps in prop::collection::vec(step(), 1..80), greets: bool, ours: bool) {
-        let config = Config { greeting: greets.then(|| "Hello, this is the bakery.".into()), ..Config::default() };
+        let config = Config { greeting: greets.then(|| "Hello, this is the bakery.".into()), tools: vec![lookup()], ..Config::default() };
         let pause = Duration::from_millis(500);
         let mut duo = if ours { Duo::ending_turns(config, pause) } else { Duo::live(config) };
         let mut books = Books { ear_open: true, mouth_open: true, ..Books::default() };
         for step in steps {
-            let stopped = books.stopped.clone();
+            let (stopped, cancelled) = (books.stopped.clone(), books.cancelled.clone());
             happen(&mut duo, &mut books, step);
             books.read(duo.orders.drain(..));
+            for (id, whose) in duo.ran.drain(..) {
+                let whose = AskId(whose.parse().unwrap());
+                prop_assert!(!cancelled.contains(&whose), "{id:?} of {whose:?}, which was taken back, ran");
+            }
             for command in duo.carrier.drain(..) {
                 if let (CarrierCommand::Play(audio), Step::Speech(reply)) = (command, step) {
                     prop_assert!(!stopped.contains(&ReplyId(reply.into())), "stale sound of {reply}");

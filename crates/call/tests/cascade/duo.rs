@@ -8,7 +8,7 @@ use std::{
 use call::{
     cascade::{
         AskId, Cascade, EarCommand, EarEvent, Judges, Message, MindCommand, MindEvent, MouthCommand,
-        MouthEvent, Order, Setup,
+        MouthEvent, Order, Setup, ToolUse,
     },
     *,
 };
@@ -22,6 +22,8 @@ pub struct Duo {
     pub carrier: Vec<CarrierCommand>,
     pub notes: Vec<Note>,
     pub summary: Option<Summary>,
+    /// Tools that were run, with their arguments.
+    pub ran: Vec<(ToolId, String)>,
     /// Sound that the carrier got, and would have played.
     pub sent: Duration,
     /// Until when the phone has something to play, and the marks on its tape with their moments.
@@ -58,6 +60,7 @@ impl Duo {
             carrier: Vec::new(),
             notes: Vec::new(),
             summary: None,
+            ran: Vec::new(),
             sent: Duration::ZERO,
             plays_until: now,
             marks: VecDeque::new(),
@@ -109,7 +112,8 @@ impl Duo {
                     }
                     Command::Note(note) => self.notes.push(note),
                     Command::End(summary) => self.summary = Some(*summary),
-                    Command::Admit(_) | Command::Dial(_) => {}
+                    Command::Run { id, arguments, .. } => self.ran.push((id, arguments)),
+                    Command::Admit(_) | Command::Dial(_) | Command::StopTool(_) => {}
                 }
             }
             match self.cascade.poll_event() {
@@ -184,6 +188,12 @@ impl Duo {
 
     pub fn thought(&mut self, ask: AskId) {
         self.mind(MindEvent::Done { ask, whole: true, usage: Usage::default() });
+    }
+
+    /// The model calls the tool `lookup` with these arguments.
+    pub fn calls(&mut self, ask: AskId, id: &str, arguments: &str) {
+        let call = ToolUse { id: id.into(), name: "lookup".into(), arguments: arguments.into(), extra: None };
+        self.mind(MindEvent::Called { ask, call });
     }
 
     pub fn speech(&mut self, reply: u32, ms: u64) {

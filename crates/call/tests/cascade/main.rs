@@ -4,5 +4,6 @@ mod crossings;
 mod duo;
 mod guesses;
 mod interruptions;
+mod tools;
 mod troubles;
 mod turns;
