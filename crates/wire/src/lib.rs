@@ -8,6 +8,7 @@ pub mod chat;
 mod chunks;
 pub mod deepgram;
 pub mod elevenlabs;
+mod function;
 #[doc(hidden)]
 pub mod fuzz;
 mod loose;
@@ -19,5 +20,6 @@ mod query;
 mod talk;
 pub mod twilio;
 
+pub use function::Function;
 pub use part::{Ear, Mouth};
 pub use protocol::{Frame, Protocol};

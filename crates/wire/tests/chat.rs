@@ -2,10 +2,13 @@
 
 use call::{
     FailureKind, Usage,
-    cascade::{AskId, Message, MindEvent},
+    cascade::{AskId, Message, MindEvent, ToolUse},
 };
 use serde_json::{Value, json};
-use wire::chat::{Answer, Mind, Reasoning, refused};
+use wire::{
+    Function,
+    chat::{Answer, Mind, Reasoning, refused},
+};
 
 const ASK: AskId = AskId(3);
 
@@ -65,6 +68,7 @@ fn a_question_holds_what_was_set_and_nothing_else() {
         max_tokens: Some(300),
         reasoning: None,
         extra,
+        tools: Vec::new(),
     };
     let body: Value = serde_json::from_slice(&mind.question(&[])).unwrap();
     assert_eq!(
@@ -213,4 +217,77 @@ fn thoughts_between_marks_are_not_words() {
         })
         .collect();
     assert_eq!(heard, "We open.");
+}
+
+fn lookup(arguments: &str, extra: Option<&str>) -> ToolUse {
+    let extra = extra.map(str::to_owned);
+    ToolUse { id: "a".into(), name: "lookup".into(), arguments: arguments.into(), extra }
+}
+
+#[test]
+fn tools_are_described_and_their_calls_stand_before_their_results() {
+    let parameters = json!({ "type": "object", "properties": { "order": { "type": "integer" } } });
+    let parameters = parameters.as_object().cloned();
+    let tools = vec![
+        Function { name: "lookup".into(), description: Some("Finds an order.".into()), parameters },
+        Function { name: "wave".into(), ..Function::default() },
+    ];
+    let mind = Mind { model: "m".into(), tools, ..Mind::default() };
+    let thread = [
+        Message::Caller("Where is order 7?".into()),
+        Message::Calls {
+            text: "One moment.".into(),
+            calls: vec![lookup("{\"order\":7}", Some("{\"x\":1}"))],
+        },
+        Message::Result { id: "a".into(), text: "{\"status\":\"shipped\"}".into() },
+    ];
+    let body: Value = serde_json::from_slice(&mind.question(&thread)).unwrap();
+    assert_eq!(
+        body["tools"],
+        json!([
+            { "type": "function", "function": { "name": "lookup", "description": "Finds an order.",
+              "parameters": { "type": "object", "properties": { "order": { "type": "integer" } } } } },
+            { "type": "function", "function": { "name": "wave",
+              "parameters": { "type": "object", "properties": {} } } },
+        ])
+    );
+    assert_eq!(
+        body["messages"],
+        json!([
+            { "role": "user", "content": "Where is order 7?" },
+            { "role": "assistant", "content": "One moment.", "tool_calls": [{
+                "id": "a", "type": "function", "extra_content": { "x": 1 },
+                "function": { "name": "lookup", "arguments": "{\"order\":7}" } }] },
+            { "role": "tool", "tool_call_id": "a", "content": "{\"status\":\"shipped\"}" },
+        ])
+    );
+}
+
+fn piece(piece: Value, finish: Value) -> String {
+    json!({ "choices": [{ "index": 0, "delta": { "content": null, "tool_calls": [piece] }, "finish_reason": finish }] })
+        .to_string()
+}
+
+#[test]
+fn a_call_is_told_when_it_is_complete_and_not_when_it_was_cut_short() {
+    let first = || {
+        piece(
+            json!({ "index": 0, "id": "a", "function": { "name": "lookup", "arguments": "{\"ord" } }),
+            Value::Null,
+        )
+    };
+    let second = |finish| piece(json!({ "index": 0, "function": { "arguments": "er\":7}" } }), finish);
+    let called = MindEvent::Called { ask: ASK, call: lookup("{\"order\":7}", None) };
+    let done = |whole| MindEvent::Done { ask: ASK, whole, usage: Usage::default() };
+    let said = || delta(json!("One moment."), Value::Null);
+    // `stop` is what some servers say in spite of the call.
+    for finish in ["tool_calls", "stop"] {
+        let events = read(&[said(), first(), second(json!(finish))]);
+        assert_eq!(events, [words("One moment."), called.clone(), done(true)], "{finish}");
+    }
+    let events = read(&[said(), first(), second(json!("length"))]);
+    assert_eq!(events, [words("One moment."), done(false)]);
+    let events = read(&[first(), json!({ "error": { "message": "…", "type": "server_error" } }).to_string()]);
+    assert_eq!(failure(&events), (FailureKind::Provider, true));
+    assert_eq!(events.len(), 1, "of a failed answer no tool is called");
 }

@@ -74,6 +74,7 @@ fn the_first_update_asks_for_ulaw_both_ways_and_for_every_setting() {
         transcription: Some(Transcription { model: "gpt-transcribe".into() }),
         max_output_tokens: Some(900),
         reasoning_effort: Some(ReasoningEffort::Xhigh),
+        tools: Vec::new(),
         turns: Turns::Held,
     });
     assert_eq!(scene.frames(), Vec::<Value>::new(), "nothing is sent before session.created");

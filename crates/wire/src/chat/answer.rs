@@ -10,7 +10,12 @@ use call::{
 };
 use serde::Deserialize;
 
-use super::{ProviderError, hidden::Hidden, sse::Sse};
+use super::{
+    ProviderError,
+    calls::{Calls, Piece},
+    hidden::Hidden,
+    sse::Sse,
+};
 use crate::loose::Text;
 
 /// One answer that is streaming in.
@@ -20,6 +25,7 @@ pub struct Answer {
     provider: &'static str,
     sse: Sse,
     hidden: Hidden,
+    calls: Calls,
     /// Whether the end was as it should be; nothing before there is one.
     finish: Option<Finish>,
     usage: Usage,
@@ -42,6 +48,7 @@ impl Answer {
             provider,
             sse: Sse::default(),
             hidden: Hidden::default(),
+            calls: Calls::default(),
             finish: None,
             usage: Usage::default(),
             over: false,
@@ -102,9 +109,12 @@ impl Answer {
             self.usage = usage.into();
         }
         let Some(choice) = chunk.choices.into_iter().flatten().next() else { return };
-        if let Some(text) = choice.delta.as_ref().and_then(|delta| delta.content.some()) {
-            let text = self.hidden.filter(text);
-            self.words(text, events);
+        if let Some(delta) = choice.delta {
+            if let Some(text) = delta.content.some() {
+                let text = self.hidden.filter(text);
+                self.words(text, events);
+            }
+            delta.tool_calls.into_iter().flatten().for_each(|piece| self.calls.push(piece));
         }
         match choice.finish_reason.some() {
             None => {}
@@ -126,6 +136,10 @@ impl Answer {
         self.over = true;
         // `[DONE]` without a reason is what some servers call an end.
         let whole = self.finish != Some(Finish::Short);
+        if whole {
+            let called = |call| MindEvent::Called { ask: self.ask, call };
+            events.extend(self.calls.take(self.ask).into_iter().map(called));
+        } // else the last one was cut short, and nobody knows which that is
         events.push(MindEvent::Done { ask: self.ask, whole, usage: self.usage });
     }
 
@@ -188,6 +202,8 @@ struct Choice<'a> {
 struct Delta<'a> {
     #[serde(borrow, default)]
     content: Text<'a>,
+    #[serde(borrow, default)]
+    tool_calls: Option<Vec<Piece<'a>>>,
 }
 
 #[derive(Deserialize)]

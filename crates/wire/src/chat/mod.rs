@@ -4,6 +4,7 @@
 //! here: whoever makes the request brings the bytes of the body in whatever pieces they come.
 
 mod answer;
+mod calls;
 mod hidden;
 mod question;
 mod sse;
@@ -86,7 +87,8 @@ impl<'a> ProviderError<'a> {
                     FailureKind::RateLimited
                 }
                 "model_not_found" | "model_decommissioned" | "unsupported_value" => FailureKind::Refused,
-                "server_error" | "service_unavailable" => FailureKind::Provider,
+                // The model wrote a call of a tool that cannot be read: it may do better.
+                "server_error" | "service_unavailable" | "tool_use_failed" => FailureKind::Provider,
                 _ => return None,
             })
         })

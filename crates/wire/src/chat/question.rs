@@ -4,8 +4,10 @@
 //! by model. What this does not know goes through `extra` untouched.
 
 use bytes::Bytes;
-use call::cascade::Message;
+use call::cascade::{Message, ToolUse};
 use serde_json::{Map, Value, json};
+
+use crate::Function;
 
 /// A model and how it is to answer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +17,8 @@ pub struct Mind {
     /// The longest answer, thoughts included.
     pub max_tokens: Option<u64>,
     pub reasoning: Option<Reasoning>,
+    /// What it can call.
+    pub tools: Vec<Function>,
     /// More fields of the request, as they are.
     pub extra: Map<String, Value>,
 }
@@ -50,6 +54,9 @@ impl Mind {
         body.insert("stream_options".into(), json!({ "include_usage": true }));
         // First and always the same, so that the provider can keep what it has read before.
         body.insert("messages".into(), thread.iter().map(message).collect());
+        if !self.tools.is_empty() {
+            body.insert("tools".into(), self.tools.iter().map(function).collect());
+        }
         if let Some(temperature) = self.temperature {
             body.insert("temperature".into(), temperature.into());
         }
@@ -82,10 +89,28 @@ fn usual_reasoning(model: &str) -> Option<Reasoning> {
     }
 }
 
+fn function(tool: &Function) -> Value {
+    json!({ "type": "function", "function": tool.describe() })
+}
+
+fn called(call: &ToolUse) -> Value {
+    let function = json!({ "name": call.name, "arguments": call.arguments });
+    let mut called = json!({ "id": call.id, "type": "function", "function": function });
+    if let Some(extra) = call.extra.as_deref().and_then(|extra| serde_json::from_str::<Value>(extra).ok()) {
+        called["extra_content"] = extra;
+    }
+    called
+}
+
 fn message(message: &Message) -> Value {
     match message {
         Message::System(text) => json!({ "role": "system", "content": text }),
         Message::Caller(text) => json!({ "role": "user", "content": text }),
         Message::Agent(text) => json!({ "role": "assistant", "content": text }),
+        Message::Calls { text, calls } => {
+            let calls: Value = calls.iter().map(called).collect();
+            json!({ "role": "assistant", "content": text, "tool_calls": calls })
+        }
+        Message::Result { id, text } => json!({ "role": "tool", "tool_call_id": id, "content": text }),
     }
 }

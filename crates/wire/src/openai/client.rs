@@ -12,7 +12,7 @@ use super::{
     setup::{Setup, Transcription, Turn},
 };
 
-use crate::{protocol::Frame, query::Query};
+use crate::{Function, protocol::Frame, query::Query};
 
 /// Path and query of the socket, to be appended to a base path such as `/v1`.
 pub fn path_and_query(model: &str) -> String {
@@ -48,10 +48,20 @@ pub(super) fn set_up(event_id: &str, setup: &Setup) -> Frame {
     if let Some(tokens) = setup.max_output_tokens {
         session["max_output_tokens"] = json!(tokens);
     }
+    if !setup.tools.is_empty() {
+        session["tools"] = setup.tools.iter().map(function).collect();
+        session["tool_choice"] = json!("auto");
+    }
     if let Some(effort) = setup.reasoning_effort {
         session["reasoning"] = json!({ "effort": effort });
     }
     control(&json!({ "type": "session.update", "event_id": event_id, "session": session }))
+}
+
+fn function(tool: &Function) -> Value {
+    let mut function = tool.describe();
+    function.insert("type".into(), "function".into());
+    Value::Object(function)
 }
 
 /// A later update: never with formats, which would switch to PCM, nor with the voice, which is locked.
@@ -119,6 +129,15 @@ pub(super) fn say(event_id: &str, text: &str) -> Frame {
 
 pub(super) fn reply(event_id: &str) -> Frame {
     control(&json!({ "type": "response.create", "event_id": event_id }))
+}
+
+/// What came of a tool. Nothing is said about it before the next response.
+pub(super) fn tool_result(event_id: &str, call_id: &str, output: &str) -> Frame {
+    control(&json!({
+        "type": "conversation.item.create",
+        "event_id": event_id,
+        "item": { "type": "function_call_output", "call_id": call_id, "output": output },
+    }))
 }
 
 pub(super) fn cancel(event_id: &str, response_id: &str) -> Frame {

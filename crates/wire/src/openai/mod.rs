@@ -13,6 +13,7 @@ mod news;
 mod server;
 mod session;
 mod setup;
+mod tool_calls;
 mod usage;
 
 pub use client::path_and_query;

@@ -73,6 +73,13 @@ impl Session {
                 }
                 self.events.extend(usage.map(LegEvent::Used));
             }
+            Message::ToolCalled { reply, call, name, arguments } => match self.reply(&reply) {
+                Some(reply) => {
+                    let id = self.tool_calls.called(call);
+                    self.events.push_back(LegEvent::ToolCalled { reply, id, name, arguments });
+                }
+                None => self.odd(Oddity::UnknownEvent),
+            },
             Message::TranscriptionFailed => self.odd(Oddity::BenignError),
             Message::ReplyDone(done) => self.on_reply_done(&done),
             Message::Error(error) => self.on_error(&error),

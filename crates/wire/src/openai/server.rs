@@ -57,6 +57,12 @@ pub(super) enum Message<'a> {
         usage: Option<Usage>,
     },
     TranscriptionFailed,
+    ToolCalled {
+        reply: Text<'a>,
+        call: String,
+        name: String,
+        arguments: String,
+    },
     ReplyDone(ReplyDone<'a>),
     Error(ProviderError<'a>),
     /// Known, and nothing that a call needs.
@@ -132,7 +138,21 @@ pub(super) fn read(text: &Bytes) -> Result<Message<'_>, Malformed> {
             let WithItem { item } = owned(text)?;
             match (&*item.kind, &*item.role.unwrap_or_default()) {
                 ("message", "assistant") => Message::ItemAdded { reply, item: kept(item.id)? },
+                ("function_call", _) => Message::Idle, // it counts when it is complete
                 _ => Message::Unknown,
+            }
+        }
+        "response.output_item.done" => {
+            let WithItem { item } = owned(text)?;
+            // One that was cut short has another status.
+            match (&*item.kind, item.status.as_deref(), item.call_id, item.name) {
+                ("function_call", Some("completed"), Some(call), Some(name)) => Message::ToolCalled {
+                    reply,
+                    call: kept(call)?,
+                    name: kept(name)?,
+                    arguments: item.arguments.unwrap_or_default(),
+                },
+                _ => Message::Idle,
             }
         }
         "response.done" => {
@@ -185,7 +205,7 @@ const ULAW: &str = "audio/pcmu";
 const LONGEST_DELTA: Duration = Duration::from_secs(60);
 
 /// The others' news: repeated, of no use to a call, or from servers that copy the protocol.
-const IDLE: [&str; 17] = [
+const IDLE: [&str; 18] = [
     "conversation.created",
     "conversation.item.added",
     "conversation.item.created",
@@ -201,7 +221,8 @@ const IDLE: [&str; 17] = [
     "rate_limits.updated",
     "response.content_part.added",
     "response.content_part.done",
-    "response.output_item.done",
+    "response.function_call_arguments.delta",
+    "response.function_call_arguments.done",
     "session.closed",
 ];
 
@@ -285,10 +306,16 @@ struct WithItem {
 
 #[derive(Deserialize)]
 struct Item {
+    #[serde(default)]
     id: String,
-    #[serde(rename = "type")]
+    #[serde(default, rename = "type")]
     kind: String,
     role: Option<String>,
+    status: Option<String>,
+    /// Of a call of a tool; the arguments are JSON as text.
+    call_id: Option<String>,
+    name: Option<String>,
+    arguments: Option<String>,
 }
 
 #[derive(Deserialize)]

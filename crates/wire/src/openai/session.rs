@@ -19,6 +19,7 @@ use super::{
     names::{Cut, Names},
     server,
     setup::Setup,
+    tool_calls::ToolCalls,
 };
 use crate::protocol::{Frame, Protocol};
 
@@ -29,6 +30,7 @@ pub struct Session {
     pub(super) turns: TurnTaking,
     pub(super) creates: Creates,
     pub(super) names: Names,
+    pub(super) tool_calls: ToolCalls,
     malformed: u32,
     last_event_id: u32,
     hear_buffer: BytesMut,
@@ -68,6 +70,7 @@ impl Session {
             turns,
             creates: Creates::default(),
             names: Names::default(),
+            tool_calls: ToolCalls::default(),
             malformed: 0,
             last_event_id: 0,
             hear_buffer: BytesMut::new(),
@@ -133,6 +136,12 @@ impl Protocol for Session {
             }
             LegCommand::Say(Say { text }) => self.create(What::Say(text)),
             LegCommand::Reply => self.create(What::Reply),
+            LegCommand::ToolResult { id, result } => {
+                if let Some(call) = self.tool_calls.answered(id) {
+                    let event_id = self.event_id();
+                    self.frames.push_back(client::tool_result(&event_id, &call, &result));
+                }
+            }
             LegCommand::Cancel => {
                 if let Some(response_id) = self.creates.cancel() {
                     self.cancel(&response_id);

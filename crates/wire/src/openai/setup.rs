@@ -7,6 +7,8 @@ use std::fmt;
 use call::Turns;
 use serde::Serialize;
 
+use crate::Function;
+
 /// The settings of one session. Everything that is `None` is left to the provider.
 #[derive(Clone, PartialEq)]
 pub struct Setup {
@@ -23,6 +25,8 @@ pub struct Setup {
     pub max_output_tokens: Option<u32>,
     /// Only models that reason take it; others refuse the whole session.
     pub reasoning_effort: Option<ReasoningEffort>,
+    /// What it can call.
+    pub tools: Vec<Function>,
     /// Who answers the caller's turns at first.
     pub turns: Turns,
 }
@@ -39,6 +43,7 @@ impl Default for Setup {
             transcription: None,
             max_output_tokens: None,
             reasoning_effort: None,
+            tools: Vec::new(),
             turns: Turns::Held,
         }
     }
