@@ -94,10 +94,10 @@ fn what_vendors_add_is_tolerated_and_counted() {
             &unknown,
         ),
         (
-            r#"{"type":"response.output_item.added","response_id":"r","item":{"id":"f","type":"function_call"}}"#,
+            r#"{"type":"response.output_item.added","response_id":"r","item":{"id":"f","type":"mcp_call"}}"#,
             &unknown,
         ),
-        (r#"{"type":"response.function_call_arguments.delta","delta":"{"}"#, &unknown),
+        (r#"{"type":"response.function_call_arguments.delta","delta":"{"}"#, &[]),
         (r#"{"type":"session.created","session":{}}"#, &unknown),
         (r#"{"type":"input_audio_buffer.speech_started"}"#, &[LegEvent::SpeechStarted]),
         (
