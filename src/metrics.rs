@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use call::{FailureKind, Oddity, Summary, Usage};
+use call::{FailureKind, Oddity, Summary, ToolEnd, Usage};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
@@ -36,6 +36,7 @@ pub struct Metrics {
     frames_dropped: Family<Labels<1>, Counter>,
     gaps: Seconds,
     oddities: Family<Labels<1>, Counter>,
+    tools: Family<Labels<1>, Counter>,
     leg_errors: Family<Labels<2>, Counter>,
     tokens: Family<Labels<1>, Counter>,
     queue_high_water: Histogram,
@@ -90,6 +91,7 @@ impl Default for Metrics {
                 gaps
             },
             oddities: register(&mut registry, "oddities", "Events of a leg that were not acted on, by kind"),
+            tools: register(&mut registry, "tools", "Calls of tools, by how they ended"),
             leg_errors: register(&mut registry, "leg_errors", "Legs that failed, by provider and kind"),
             tokens: register(&mut registry, "tokens", "What the legs used, by kind"),
             queue_high_water: {
@@ -187,6 +189,10 @@ impl Metrics {
             Oddity::Malformed => "malformed",
         };
         self.oddities.get_or_create(&[("kind", kind)]).inc();
+    }
+
+    pub fn tool(&self, end: ToolEnd) {
+        self.tools.get_or_create(&[("end", end.name())]).inc();
     }
 
     pub fn draining(&self) {

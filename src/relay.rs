@@ -18,7 +18,7 @@ use crate::{
     gate::{self, Gate, fetch::Fetcher},
     http::{self, Entrance, Limits, Slots},
     metrics::Metrics,
-    outward::{dial::Dialer, requests::Clients, tls},
+    outward::{dial::Dialer, requests::Clients, tls, webhooks::Webhooks},
     settings::{Settings, open_files},
 };
 
@@ -113,15 +113,21 @@ const MONITORS: usize = 64;
 fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
     let roots: Vec<_> = settings.extra_root.iter().cloned().collect();
     let requests = Arc::unwrap_or_clone(tls::for_requests(&roots));
-    let clients = Clients::new(&requests);
-    let clients = clients
-        .map_err(|error| vec![gate::Problem::new("TLS", format!("no HTTP client could be made: {error}"))])?;
-    let fetcher = Fetcher::new(settings.webhook_allow_private, requests).map_err(|problem| vec![problem])?;
+    let no_client = |error: reqwest::Error| {
+        vec![gate::Problem::new("TLS", format!("no HTTP client could be made: {error}"))]
+    };
+    let clients = Clients::new(&requests).map_err(no_client)?;
+    let allow_private = settings.webhook_allow_private;
+    let gate_settings = settings.for_gate();
+    let secrets = gate_settings.secrets.iter().map(|(_, secret)| secret);
+    let webhooks = Webhooks::new(allow_private, requests.clone(), secrets).map_err(no_client)?;
+    let fetcher = Fetcher::new(allow_private, requests).map_err(|problem| vec![problem])?;
     Ok(Exchange::new(Shared {
-        gate: Gate::new(settings.for_gate())?,
+        gate: Gate::new(gate_settings)?,
         fetcher,
         dialer: Dialer::new(tls::for_sockets(&roots)),
         clients,
+        webhooks: Arc::new(webhooks),
         metrics: Arc::new(Metrics::default()),
         lifecycle: Lifecycle::default(),
         watchers: Default::default(),

@@ -14,6 +14,7 @@ mod open;
 mod order;
 mod switchboard;
 mod task;
+mod tools;
 mod wired;
 
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use crate::{
     drain::Lifecycle,
     gate::{Gate, fetch::Fetcher},
     metrics::Metrics,
-    outward::{dial::Dialer, requests::Clients},
+    outward::{dial::Dialer, requests::Clients, webhooks::Webhooks},
 };
 
 /// What all calls share. Clones are the same exchange.
@@ -36,6 +37,7 @@ pub struct Shared {
     pub fetcher: Fetcher,
     pub dialer: Dialer,
     pub clients: Clients,
+    pub webhooks: Arc<Webhooks>,
     pub metrics: Arc<Metrics>,
     pub lifecycle: Lifecycle,
     pub watchers: Watchers,

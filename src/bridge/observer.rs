@@ -9,7 +9,7 @@ use call::{EndReason, Note, RefusalCode, Started, Summary};
 use tokio::sync::broadcast;
 use tracing::{debug, info, warn};
 
-use super::Exchange;
+use super::{Exchange, tools::CallNames};
 use crate::gate::{Config, Refusal};
 
 /// Something a call has to tell. `call` is our own id of it.
@@ -67,6 +67,11 @@ impl Observer {
 }
 
 impl Observer {
+    /// What this call goes by.
+    pub fn names(&self) -> CallNames<'_> {
+        CallNames { id: &self.id, carrier_call: &self.carrier_call }
+    }
+
     /// The carrier named its call.
     pub fn started(&mut self, started: &Started) {
         // The carrier's word: bounded and printable before it goes into a log.
@@ -106,6 +111,7 @@ impl Observer {
             Note::FirstAudio { after } => metrics.first_audio(*after),
             Note::Answered { after } => metrics.answered(*after),
             Note::Odd(oddity) => metrics.odd(*oddity),
+            Note::Tool { end, .. } => metrics.tool(*end),
             Note::Retry(kind) => warn!(kind = kind.name(), "the answer failed, asking again"),
             Note::BargeIn | Note::Key(_) | Note::CutShort { .. } => {}
             Note::Words { whole: false, .. } => return self.tell(note), // too many for a log

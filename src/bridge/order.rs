@@ -7,7 +7,7 @@ use call::{
     cascade::{self, Judges},
 };
 use wire::{
-    chat,
+    Function, chat,
     deepgram::{AuraSetup, FluxSetup, FluxVoiceSetup, NovaSetup},
     elevenlabs::{MultiSetup, ScribeSetup},
     openai::{self, Setup},
@@ -15,7 +15,7 @@ use wire::{
 
 use crate::gate::config::{
     CascadeLeg, Config, Eagerness, Effort, Hearing, HearingProvider, Leg, NoiseReduction, OpenAiLeg,
-    Speaking, Thinking, ThinkingEffort, Turn, Vad,
+    Speaking, Thinking, ThinkingEffort, Tool, Turn, Vad,
 };
 
 /// What the call itself has to know.
@@ -29,7 +29,17 @@ pub(super) fn for_call(config: &Config) -> call::Config {
         warning: config.call.warning.clone(),
         turn_silence: turn_silence(leg),
         patience: patience(leg),
+        tools: config.tools.iter().map(tool).collect(),
     }
+}
+
+fn tool(tool: &Tool) -> call::Tool {
+    call::Tool { name: tool.name.clone(), patience: tool.timeout, say: tool.say.clone() }
+}
+
+fn function(tool: &Tool) -> Function {
+    let Tool { name, description, parameters, .. } = tool.clone();
+    Function { name, description, parameters }
 }
 
 /// How long after the caller's last sound this leg says that the caller has stopped.
@@ -137,6 +147,7 @@ pub(super) fn for_mind(config: &Config, llm: &Thinking) -> chat::Mind {
             ThinkingEffort::Medium => chat::Reasoning::Medium,
             ThinkingEffort::High => chat::Reasoning::High,
         }),
+        tools: config.tools.iter().map(function).collect(),
         extra: llm.extra.clone(),
     }
 }
@@ -172,6 +183,7 @@ pub(super) fn for_openai(config: &Config, leg: &OpenAiLeg, turns: Turns) -> Setu
             Effort::High => openai::ReasoningEffort::High,
             Effort::Xhigh => openai::ReasoningEffort::Xhigh,
         }),
+        tools: config.tools.iter().map(function).collect(),
         turns,
     }
 }

@@ -22,7 +22,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{
     Exchange, alarm::Alarm, carrier::Carrier, desk::Desk, leg::Leg, observer::Observer, switchboard::Ticket,
-    wired::Broken,
+    tools::Toolbox, wired::Broken,
 };
 use crate::http::Slot;
 
@@ -32,6 +32,7 @@ pub(super) struct Task {
     carrier: Carrier,
     leg: Leg,
     desk: Desk,
+    tools: Toolbox,
     alarm: Alarm,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     stopped: bool,
@@ -56,6 +57,7 @@ pub(super) async fn run(
         carrier: Carrier::new(socket),
         leg: Leg::None,
         desk: Desk::new(exchange.clone(), ticket, slot),
+        tools: Toolbox::new(exchange.webhooks.clone()),
         alarm: Alarm::default(),
         stop: Box::pin(exchange.lifecycle.stop.clone().cancelled_owned()),
         stopped: false,
@@ -121,6 +123,10 @@ impl Task {
             let input = verdict.unwrap_or_else(|refusal| Input::Refused(self.observer.refused(&refusal)));
             self.input(input);
         }
+        if let Poll::Ready((id, (end, result))) = self.tools.poll(cx) {
+            any = true;
+            self.input(Input::Tool { id, end, result });
+        }
         let deadlines = [self.call.poll_timeout().map(|(at, _)| at), self.leg.poll_timeout()];
         if self.alarm.poll(cx, deadlines.into_iter().flatten().min()).is_ready() {
             any = true;
@@ -165,6 +171,12 @@ impl Task {
                     self.leg = self.exchange.open_leg(config, turns, self.now);
                 }
             }
+            Command::Run { id, tool, arguments } => {
+                if let Some((config, _)) = self.desk.config() {
+                    self.tools.run(self.observer.names(), config, id, tool, &arguments);
+                }
+            }
+            Command::StopTool(id) => self.tools.stop(id),
             Command::Note(note) => {
                 if note == Note::BargeIn {
                     self.barge_in = Some(self.now);

@@ -82,6 +82,7 @@ pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Probl
     let keys = check.keys(body.keys.unwrap_or_default());
     let agent = check.agent(body.agent.unwrap_or_default());
     let legs = check.legs(body.legs.unwrap_or_default(), &keys);
+    let tools = check.tools(body.tools.unwrap_or_default());
     let call = check.call(body.call.unwrap_or_default());
     let context = body.context.unwrap_or(Value::Null);
     if context.to_string().len() > CONTEXT_MAX {
@@ -91,7 +92,7 @@ pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Probl
             "is longer than 16 kB: keep the rest in the main app and send an id",
         );
     }
-    problems.is_empty().then_some(Config { agent, legs, call, context })
+    problems.is_empty().then_some(Config { agent, legs, tools, call, context })
 }
 
 pub(super) struct Check<'a> {
@@ -112,7 +113,7 @@ impl Check<'_> {
         self.problems.add(code, path, text);
     }
 
-    fn text(&mut self, path: &str, text: Option<&String>, most: usize) {
+    pub(super) fn text(&mut self, path: &str, text: Option<&String>, most: usize) {
         if text.is_some_and(|text| text.chars().count() > most) {
             self.add(Code::ClaimsValue, path, format!("is longer than {most} characters"));
         }

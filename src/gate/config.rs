@@ -18,6 +18,7 @@ pub struct Config {
     pub agent: Agent,
     /// At least one. The first is used, the others are its fallbacks.
     pub legs: Vec<Leg>,
+    pub tools: Vec<Tool>,
     pub call: CallRules,
     /// The main app's own; `null` when it sent none.
     pub context: Value,
@@ -137,6 +138,20 @@ pub struct EchoLeg {
     pub pause: Duration,
 }
 
+/// Something that the main app does for the agent, behind a signed POST.
+#[derive(Clone)]
+pub struct Tool {
+    pub name: String,
+    /// When the model should call it.
+    pub description: Option<String>,
+    /// A JSON Schema of its arguments.
+    pub parameters: Option<serde_json::Map<String, Value>>,
+    pub url: reqwest::Url,
+    pub timeout: Duration,
+    /// Spoken while the caller waits.
+    pub say: Option<String>,
+}
+
 #[derive(Clone, PartialEq, Eq)]
 pub struct CallRules {
     pub max: Duration,
@@ -148,11 +163,12 @@ pub struct CallRules {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { agent, legs, call, context } = self;
+        let Self { agent, legs, tools, call, context } = self;
         let context = if context.is_null() { Some("none") } else { None };
         f.debug_struct("Config")
             .field("agent", agent)
             .field("legs", legs)
+            .field("tools", tools)
             .field("call", call)
             .field("context", &format_args!("{}", context.unwrap_or("***")))
             .finish()
@@ -218,6 +234,16 @@ impl fmt::Debug for Thinking {
             .field("reasoning", &self.reasoning)
             .field("extra", &self.extra.keys().collect::<Vec<_>>())
             .finish()
+    }
+}
+
+/// Without the URL: it may hold a secret of the main app's.
+impl fmt::Debug for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tool")
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 

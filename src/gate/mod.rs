@@ -13,6 +13,7 @@
 
 mod check;
 mod check_cascade;
+mod check_tools;
 mod claims;
 pub mod config;
 mod envelope;
@@ -108,6 +109,8 @@ struct Rules {
     max_call: Duration,
     region: Option<String>,
     allow_private: bool,
+    /// There is a secret to sign requests to the main app with.
+    signs: bool,
 }
 
 pub struct Gate {
@@ -141,6 +144,7 @@ impl Gate {
             max_call: settings.max_call,
             region: settings.region,
             allow_private: settings.allow_private,
+            signs: !settings.secrets.is_empty(),
         };
         Ok(Self { ring, rules: Arc::new(rules), seen: Seen::default(), issuers: Issuers::default() })
     }

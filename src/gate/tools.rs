@@ -1,7 +1,7 @@
-//! The parts of a token that later versions act on: tools, reports, idle callers, recordings.
+//! Tools, and the parts of a token that later versions act on: reports, idle callers, recordings.
 //!
 //! They are read as strictly as the rest, so that a typo is found today, and then refused by
-//! [`not_yet`]: a call must not silently lose a tool. To switch one on, use it in `check` and take its
+//! [`not_yet`]: a call must not silently lose a report. To switch one on, use it in `check` and take its
 //! line out of [`not_yet`].
 
 use std::collections::BTreeMap;
@@ -19,7 +19,6 @@ use schemars::JsonSchema;
 pub(super) fn not_yet(body: &Body, problems: &mut Problems) {
     let call = body.call.as_ref();
     let used = [
-        ("tools", body.tools.as_ref().is_some_and(|tools| !tools.is_empty())),
         ("report", body.report.is_some()),
         ("call.idle", call.is_some_and(|call| call.idle.is_some())),
         ("call.record", call.is_some_and(|call| call.record.is_some())),
@@ -38,7 +37,7 @@ pub(super) fn not_yet(body: &Body, problems: &mut Problems) {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
 #[cfg_attr(feature = "tools", schemars(tag = "kind", transform = function_needs_no_kind))]
-#[expect(dead_code, reason = "this version reads the grammar of tools, and refuses them")]
+#[expect(dead_code, reason = "this version reads the grammar of most kinds, and refuses them")]
 pub(super) enum Tool {
     Function(Function),
     Knowledge(Knowledge),
@@ -53,13 +52,15 @@ pub(super) enum Tool {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "this version reads the grammar of tools, and refuses them")]
 pub(super) struct Function {
     pub name: String,
     pub description: Option<String>,
     /// A JSON Schema.
     pub parameters: Option<Map<String, Value>>,
+    /// An https address.
     pub url: String,
+    /// 8000 when left out.
+    #[cfg_attr(feature = "tools", schemars(range(min = 100, max = 60000)))]
     pub timeout_ms: Option<u64>,
     /// Spoken while the caller waits.
     pub say: Option<String>,
@@ -69,11 +70,13 @@ pub(super) struct Function {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "this version reads the grammar of tools, and refuses them")]
 pub(super) struct Knowledge {
     pub name: String,
     pub description: Option<String>,
+    /// An https address.
     pub url: String,
+    /// 8000 when left out.
+    #[cfg_attr(feature = "tools", schemars(range(min = 100, max = 60000)))]
     pub timeout_ms: Option<u64>,
     /// Spoken while the caller waits.
     pub say: Option<String>,

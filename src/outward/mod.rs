@@ -6,3 +6,4 @@ pub mod dns;
 pub mod requests;
 mod stream;
 pub mod tls;
+pub mod webhooks;

@@ -394,6 +394,11 @@ fn values() {
     let reference = |url: &str, sha256: &str| json!({ "agent": null, "legs": null, "keys": null, "config": { "url": url, "sha256": sha256 } });
     let hash = "0".repeat(64);
     let function = json!([{ "name": "lookup", "url": "https://app.example.com/x" }]);
+    let tool = |field: &str, value: Value| {
+        let mut tool = function[0].clone();
+        tool[field] = value;
+        json!({ "tools": [tool] })
+    };
     check(
         &gate(),
         vec![
@@ -669,7 +674,36 @@ fn values() {
                 ClaimsType,
                 "keys.openai",
             ),
-            claim("tools", json!({ "tools": function }), ClaimsNotSupported, "tools"),
+            claim(
+                "a tool to come",
+                json!({ "tools": [{ "kind": "send_dtmf" }] }),
+                ClaimsNotSupported,
+                "tools[0].kind",
+            ),
+            claim("a tool within", tool("url", json!("https://10.0.0.1/x")), ClaimsUrl, "tools[0].url"),
+            claim("a tool unsafe", tool("url", json!("http://app.example.com/x")), ClaimsUrl, "tools[0].url"),
+            claim("a tool without a name", tool("name", json!("")), ClaimsValue, "tools[0].name"),
+            claim("a tool with spaces", tool("name", json!("MARKER x")), ClaimsValue, "tools[0].name"),
+            claim("an impatient tool", tool("timeout_ms", json!(50)), ClaimsValue, "tools[0].timeout_ms"),
+            claim(
+                "a tool with too much to say",
+                tool("say", json!("x".repeat(501))),
+                ClaimsValue,
+                "tools[0].say",
+            ),
+            claim(
+                "a tool with a schema too long",
+                tool("parameters", json!({ "x": "x".repeat(20_000) })),
+                ClaimsValue,
+                "tools[0].parameters",
+            ),
+            claim(
+                "two tools of one name",
+                json!({ "tools": [function[0], function[0]] }),
+                ClaimsValue,
+                "tools[1].name",
+            ),
+            claim("too many tools", json!({ "tools": vec![function[0].clone(); 65] }), ClaimsValue, "tools"),
             claim(
                 "tool of unknown kind",
                 json!({ "tools": [{ "kind": "MARKER" }] }),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use patchcord::gate::{
     Gate, GateSettings,
     config::{Auth, Eagerness, Effort, Leg, NoiseReduction, OpenAiLeg, Turn},
@@ -237,4 +238,33 @@ fn a_cascade_has_its_parts_where_the_relay_or_the_token_puts_them() {
     assert_eq!((leg.llm.max_tokens, leg.llm.extra.len()), (Some(300), 1));
     let shown = format!("{config:?}");
     assert!(!shown.contains("sk-mine") && !shown.contains("the relay's"), "{shown}");
+}
+
+#[test]
+fn tools_of_the_main_app_arrive() {
+    let parameters = json!({ "type": "object", "properties": { "order": { "type": "integer" } } });
+    let claims = with(json!({ "tools": [
+        { "name": "lookup", "description": "Finds an order.", "parameters": parameters,
+          "url": "https://app.example.com/lookup", "timeout_ms": 5000, "say": "One moment." },
+        { "kind": "knowledge", "name": "ask", "url": "https://app.example.com/ask" },
+    ] }));
+    let config = config(&gate(), &minter().seal(&claims)).unwrap();
+    let [lookup, ask] = &config.tools[..] else { panic!("{:?}", config.tools) };
+    assert_eq!((lookup.name.as_str(), lookup.url.path()), ("lookup", "/lookup"));
+    assert_eq!(lookup.description.as_deref(), Some("Finds an order."));
+    assert_eq!(json!(lookup.parameters), parameters);
+    assert_eq!((lookup.timeout, lookup.say.as_deref()), (Duration::from_secs(5), Some("One moment.")));
+    assert_eq!((ask.timeout, ask.say.as_deref()), (Duration::from_secs(8), None));
+    assert_eq!(json!(ask.parameters)["required"], json!(["question"]));
+}
+
+#[test]
+fn without_a_secret_to_sign_with_no_tool_can_be_called() {
+    let key = json!({ "kty": "oct", "alg": "HS256", "k": URL_SAFE_NO_PAD.encode(SECRET) });
+    let jwks = Some(json!({ "keys": [key] }).to_string().into());
+    let settings = GateSettings { secrets: Vec::new(), jwks, ..settings() };
+    let gate = Gate::new(settings).unwrap();
+    let claims = with(json!({ "tools": [{ "name": "lookup", "url": "https://app.example.com/x" }] }));
+    let refusal = config(&gate, &minter().sign(&claims)).unwrap_err();
+    assert!(refusal.to_string().contains("RELAY_SECRET"), "{refusal}");
 }

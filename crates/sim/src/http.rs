@@ -159,3 +159,9 @@ pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
         .map(|(k, v)| (k.to_owned(), unescaped(v)))
         .collect()
 }
+
+/// Until the other side has closed, whatever else it says.
+pub(crate) async fn gone(wire: &mut Wire) {
+    let mut rest = [0; 256];
+    while wire.read(&mut rest).await.is_ok_and(|read| read > 0) {}
+}

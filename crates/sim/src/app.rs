@@ -1,0 +1,184 @@
+//! A pretend main app: it takes what a relay posts, remembers it, and answers as it is told to.
+
+use crate::{Headers, Waited, http, line::Wire, waited};
+use serde_json::Value;
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tokio_util::sync::CancellationToken;
+
+/// A running app. Dropping it cuts every connection.
+#[derive(Debug)]
+pub struct App {
+    pub address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    answers: Mutex<HashMap<String, Answer>>,
+    posts: watch::Sender<Vec<Post>>,
+    stop: CancellationToken,
+}
+
+/// What came.
+#[derive(Clone, Debug)]
+pub struct Post {
+    pub path: String,
+    pub headers: Headers,
+    pub body: Vec<u8>,
+    /// The client hung up before it had its answer.
+    pub abandoned: bool,
+}
+
+/// What is answered at a path.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+    pub after: Duration,
+    /// The connection breaks instead, so many times.
+    pub cuts: u32,
+}
+
+impl Answer {
+    pub fn json(body: &Value) -> Self {
+        Self { status: 200, body: body.to_string(), after: Duration::ZERO, cuts: 0 }
+    }
+
+    pub fn status(status: u16, body: &str) -> Self {
+        Self { status, body: body.to_owned(), after: Duration::ZERO, cuts: 0 }
+    }
+
+    pub fn after(mut self, after: Duration) -> Self {
+        self.after = after;
+        self
+    }
+
+    pub fn cuts(mut self, times: u32) -> Self {
+        self.cuts = times;
+        self
+    }
+}
+
+impl Post {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// `null` when it is no JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+impl App {
+    /// Listens on a free port of the loopback interface.
+    pub async fn start() -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            answers: Mutex::default(),
+            posts: watch::Sender::default(),
+            stop: CancellationToken::new(),
+        });
+        tokio::spawn(accept_all(listener, shared.clone()));
+        Ok(Self { address, shared })
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// From now on this path is answered so. Others are answered with 404.
+    pub fn answer(&self, path: &str, answer: Answer) {
+        lock(&self.shared.answers).insert(path.to_owned(), answer);
+    }
+
+    /// What came to this path so far.
+    pub fn posts(&self, path: &str) -> Vec<Post> {
+        self.shared.posts.borrow().iter().filter(|post| post.path == path).cloned().collect()
+    }
+
+    /// Waits for the one that comes after `before` others, and for it to be so.
+    pub async fn post(
+        &self,
+        path: &str,
+        before: usize,
+        is_so: impl Fn(&Post) -> bool,
+        limit: Duration,
+    ) -> Result<Post, Waited> {
+        let of_path = |all: &Vec<Post>| {
+            all.iter().filter(|post| post.path == path).nth(before).filter(|post| is_so(post)).cloned()
+        };
+        waited::wait_until(&self.shared.posts.subscribe(), limit, of_path).await
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+async fn accept_all(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let accepted = tokio::select! {
+            () = shared.stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((tcp, _)) = accepted else { continue };
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let stop = shared.stop.clone();
+            // A client that goes away is part of the game.
+            let _ = stop.run_until_cancelled(serve(tcp, shared)).await;
+        });
+    }
+}
+
+/// One request a connection.
+async fn serve(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let mut wire: Wire = Box::new(tcp);
+    let head = http::read_head(&mut wire).await?;
+    let body = http::read_body(&mut wire, &head).await;
+    let path = head.second().split('?').next().unwrap_or("").to_owned();
+    let mut at = 0;
+    shared.posts.send_modify(|all| {
+        at = all.len();
+        all.push(Post { path: path.clone(), headers: head.headers.clone(), body, abandoned: false });
+    });
+    let answer = {
+        let mut answers = lock(&shared.answers);
+        match answers.get_mut(&path) {
+            Some(answer) if answer.cuts > 0 => {
+                answer.cuts -= 1;
+                return Ok(());
+            }
+            Some(answer) => answer.clone(),
+            None => Answer::status(404, "{}"),
+        }
+    };
+    tokio::select! {
+        () = tokio::time::sleep(answer.after) => {}
+        () = http::gone(&mut wire) => {
+            shared.posts.send_modify(|all| all[at].abandoned = true);
+            return Ok(());
+        }
+    }
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    http::answer(&mut wire, answer.status, &headers, &answer.body).await
+}
+
+/// A panic elsewhere must not take the app down.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

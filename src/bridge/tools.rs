@@ -1,0 +1,129 @@
+//! Tools of one call: signed requests to the main app, each a future of the call's own task.
+//!
+//! Whatever comes of one, the model gets something that it can speak about. Dropping one closes its
+//! connection; how long it may take is not decided here.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, SystemTime},
+};
+
+use bytes::{Bytes, BytesMut};
+use call::{ToolEnd, ToolId};
+use reqwest::{Response, Url};
+use serde_json::{Value, json};
+
+use crate::{gate::Config, outward::webhooks::Webhooks};
+
+pub(super) struct Toolbox {
+    webhooks: Arc<Webhooks>,
+    running: Vec<(ToolId, Running)>,
+}
+
+type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// How it ended, and what the model is told.
+type Outcome = (ToolEnd, String);
+
+/// Of which call somebody speaks to the main app.
+#[derive(Clone, Copy)]
+pub(super) struct CallNames<'a> {
+    pub id: &'a str,
+    pub carrier_call: &'a str,
+}
+
+impl Toolbox {
+    pub fn new(webhooks: Arc<Webhooks>) -> Self {
+        Self { webhooks, running: Vec::new() }
+    }
+
+    pub fn run(&mut self, names: CallNames<'_>, config: &Config, id: ToolId, tool: usize, arguments: &str) {
+        let Some(tool) = config.tools.get(tool) else { return };
+        let running: Running = match serde_json::from_str::<Value>(arguments) {
+            Ok(arguments) => {
+                let body = json!({
+                    "call": { "id": names.id, "carrier_call_id": names.carrier_call, "agent_id": config.agent.id },
+                    "name": tool.name,
+                    "arguments": arguments,
+                    "context": config.context,
+                });
+                let message = format!("tool_{}_{}", names.id, id.0);
+                let body = Bytes::from(body.to_string());
+                Box::pin(ask(self.webhooks.clone(), tool.url.clone(), message, body))
+            }
+            Err(_) => Box::pin(async { failed("The arguments of this call are not JSON.") }),
+        };
+        self.running.push((id, running));
+    }
+
+    /// Nobody waits for it any more.
+    pub fn stop(&mut self, id: ToolId) {
+        self.running.retain(|(running, _)| *running != id);
+    }
+
+    /// The next one that is done.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(ToolId, Outcome)> {
+        let done = self.running.iter_mut().enumerate().find_map(|(at, (_, running))| {
+            match running.as_mut().poll(cx) {
+                Poll::Ready(outcome) => Some((at, outcome)),
+                Poll::Pending => None,
+            }
+        });
+        match done {
+            Some((at, outcome)) => Poll::Ready((self.running.swap_remove(at).0, outcome)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+async fn ask(webhooks: Arc<Webhooks>, url: Url, message: String, body: Bytes) -> Outcome {
+    let post = || webhooks.post(url.clone(), &message, body.clone(), SystemTime::now()).send();
+    let response = match post().await {
+        // A connection that was kept warm may have been closed meanwhile. The id tells the app that it is the
+        // same call.
+        Err(error) if !error.is_timeout() => {
+            tokio::time::sleep(AGAIN_AFTER).await;
+            post().await
+        }
+        first => first,
+    };
+    match response {
+        Ok(response) => read(response).await,
+        Err(_) => failed("The system behind this tool cannot be reached at the moment."),
+    }
+}
+
+async fn read(mut response: Response) -> Outcome {
+    let status = response.status();
+    if !status.is_success() {
+        return failed(&format!("The system behind this tool refused, with status {}.", status.as_u16()));
+    }
+    let mut body = BytesMut::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(piece)) if body.len() + piece.len() <= LONGEST_ANSWER => body.extend_from_slice(&piece),
+            Ok(Some(_)) => return failed("The answer of the system behind this tool is too long to read."),
+            Ok(None) => break,
+            Err(_) => return failed("The connection to the system behind this tool broke."),
+        }
+    }
+    if status == 204 || body.trim_ascii().is_empty() {
+        return (ToolEnd::Done, json!({ "status": "done" }).to_string());
+    }
+    match serde_json::from_slice::<Value>(&body) {
+        Ok(answer) => (ToolEnd::Done, answer.to_string()),
+        Err(_) => failed("The system behind this tool gave an answer that cannot be read."),
+    }
+}
+
+fn failed(why: &str) -> Outcome {
+    (ToolEnd::Failed, json!({ "error": why }).to_string())
+}
+
+/// Every byte of it is read by the model, in each turn anew.
+const LONGEST_ANSWER: usize = 64 << 10;
+
+const AGAIN_AFTER: Duration = Duration::from_millis(200);

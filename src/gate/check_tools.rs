@@ -1,0 +1,92 @@
+//! The tools of a call, from claims as they were written.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{
+    check::Check,
+    config::Tool,
+    refusal::Code,
+    tools::{self, Function, Knowledge},
+};
+use crate::outward::address;
+
+impl Check<'_> {
+    pub(super) fn tools(&mut self, asked: Vec<tools::Tool>) -> Vec<Tool> {
+        if asked.len() > MOST_TOOLS {
+            self.add(Code::ClaimsValue, "tools", format!("has more than {MOST_TOOLS} entries"));
+            return Vec::new();
+        }
+        if !asked.is_empty() && !self.rules.signs {
+            let text = "need a relay that can sign its requests: set RELAY_SECRET, also beside RELAY_JWKS";
+            self.add(Code::ClaimsNotSupported, "tools", text);
+            return Vec::new();
+        }
+        let mut known: Vec<Tool> = Vec::new();
+        for (index, tool) in asked.into_iter().enumerate() {
+            let path = format!("tools[{index}]");
+            let Some(tool) = self.tool(&path, tool) else { continue };
+            if known.iter().any(|other| other.name == tool.name) {
+                self.add(Code::ClaimsValue, &format!("{path}.name"), "is the name of another tool as well");
+            }
+            known.push(tool);
+        }
+        known
+    }
+
+    fn tool(&mut self, path: &str, asked: tools::Tool) -> Option<Tool> {
+        match asked {
+            tools::Tool::Function(function) => self.function(path, function),
+            tools::Tool::Knowledge(knowledge) => self.knowledge(path, knowledge),
+            tools::Tool::HangUp(_)
+            | tools::Tool::Transfer(_)
+            | tools::Tool::SendDtmf(_)
+            | tools::Tool::Mcp(_) => {
+                let text = "is not supported by this version of the relay: leave the tool out";
+                self.add(Code::ClaimsNotSupported, &format!("{path}.kind"), text);
+                None
+            }
+        }
+    }
+
+    fn function(&mut self, path: &str, asked: Function) -> Option<Tool> {
+        let Function { name, description, parameters, url, timeout_ms, say } = asked;
+        let at = |field: &str| format!("{path}.{field}");
+        // What the models take as a name.
+        let fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if name.is_empty() || name.len() > 64 || !name.chars().all(fine) {
+            let text = "must be 1 to 64 letters, digits, `_` or `-`";
+            self.add(Code::ClaimsValue, &at("name"), text);
+        }
+        self.text(&at("description"), description.as_ref(), 4_000);
+        self.text(&at("say"), say.as_ref(), 500);
+        self.whole(&at("timeout_ms"), timeout_ms, 100, 60_000);
+        let size = parameters.as_ref().map_or(0, |schema| json!(schema).to_string().len());
+        if size > LONGEST_SCHEMA {
+            self.add(Code::ClaimsValue, &at("parameters"), "is longer than 16 kB");
+        }
+        let url = address::check(&url, self.rules.allow_private);
+        let url = url.map_err(|why| self.add(Code::ClaimsUrl, &at("url"), why.to_string())).ok()?;
+        let say = say.filter(|say| !say.trim().is_empty());
+        let timeout = Duration::from_millis(timeout_ms.unwrap_or(8_000));
+        Some(Tool { name, description, parameters, url, timeout, say })
+    }
+
+    /// A function of one question.
+    fn knowledge(&mut self, path: &str, asked: Knowledge) -> Option<Tool> {
+        let Knowledge { name, description, url, timeout_ms, say } = asked;
+        let question = json!({
+            "type": "object",
+            "properties": { "question": { "type": "string", "description": "What the caller wants to know, on its own." } },
+            "required": ["question"],
+        });
+        let parameters = question.as_object().cloned();
+        self.function(path, Function { name, description, parameters, url, timeout_ms, say })
+    }
+}
+
+/// Models get worse at choosing long before that.
+const MOST_TOOLS: usize = 64;
+
+const LONGEST_SCHEMA: usize = 16 << 10;
