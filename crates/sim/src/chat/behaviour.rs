@@ -16,12 +16,15 @@ pub struct Behaviour {
     pub replies: Vec<Answer>,
     /// Given again and again when nothing else is left.
     pub fallback: Answer,
-    /// From the request to its first token. Head and first chunk come at once.
+    /// From the request to the head of the answer, whatever its status; the first chunk comes with it.
+    pub head: Duration,
+    /// From the request to its first token.
     pub first: Duration,
     /// Between tokens.
     pub token: Duration,
     /// Its bits are habits of the stream: 1 ends lines with `\r\n`; 2 cuts HTTP chunks anywhere, in the middle of a
-    /// character if there is one to cut; 4 sends the last events in one HTTP chunk; 8 puts no space behind `data:`.
+    /// character if there is one to cut; 4 sends the last events in one HTTP chunk; 8 puts no space behind `data:`;
+    /// 16 has null for an empty delta and content, and a first chunk without choices, as Azure does.
     pub seed: u64,
 }
 
@@ -91,6 +94,7 @@ impl Default for Behaviour {
             results: Vec::new(),
             replies: Vec::new(),
             fallback: Answer::say("I am only a pretend model, but I have read what you wrote."),
+            head: Duration::ZERO,
             first: Duration::from_millis(40),
             token: Duration::from_millis(2),
             seed: 3,

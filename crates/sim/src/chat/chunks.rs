@@ -1,6 +1,7 @@
 //! What does one chunk of an answer look like? As Groq sends it, or as OpenAI does, by the model's name.
 
-use crate::{chat::ToolCall, dice::Dice};
+use super::{ToolCall, sse::Habits};
+use crate::dice::Dice;
 use serde_json::{Value, json};
 
 /// Makes the chunks of one answer.
@@ -11,24 +12,34 @@ pub(super) struct Chunks {
     groq: bool,
     /// Other chunks carry `usage: null` when the last one carries it, as OpenAI has it.
     with_usage: bool,
+    habits: Habits,
     dice: Dice,
 }
 
 impl Chunks {
-    pub fn new(model: &str, with_usage: bool, mut dice: Dice) -> Self {
+    pub fn new(model: &str, with_usage: bool, habits: Habits, mut dice: Dice) -> Self {
         Self {
             id: format!("chatcmpl-{}", dice.hex(24)),
             request: format!("req_01{}", dice.hex(24)),
             model: model.to_owned(),
             groq: is_groq(model),
             with_usage,
+            habits,
             dice,
         }
     }
 
+    /// What Azure sends before anything else.
+    pub fn filtered(&self) -> Option<Value> {
+        let mut chunk = self.bare(json!([]));
+        chunk["prompt_filter_results"] = json!([{"prompt_index": 0, "content_filter_results": {}}]);
+        self.habits.nulls.then_some(chunk)
+    }
+
     /// Role and empty content.
     pub fn first(&mut self) -> Value {
-        let mut chunk = self.delta(json!({"role": "assistant", "content": ""}));
+        let empty = if self.habits.nulls { Value::Null } else { json!("") };
+        let mut chunk = self.delta(json!({"role": "assistant", "content": empty}));
         if self.groq {
             chunk["x_groq"] = json!({"id": self.request, "seed": 12345});
         }
@@ -41,7 +52,8 @@ impl Chunks {
 
     /// An empty delta with the reason, and at Groq the usage.
     pub fn last(&mut self, reason: &str, prompt: usize, completion: usize) -> Value {
-        let mut chunk = self.chunk(json!({}), json!(reason));
+        let empty = if self.habits.nulls { Value::Null } else { json!({}) };
+        let mut chunk = self.chunk(empty, json!(reason));
         if self.groq {
             let mut usage = usage(prompt, completion);
             usage["queue_time"] = json!(0.011);

@@ -155,14 +155,25 @@ impl Visit<'_> {
             return self.refuse(client, &refused).await;
         }
         let picked = lock(&self.shared.picks).pick(self.key, &body);
+        let began = Instant::now();
+        if !client.is_there_until(began.checked_add(picked.head)).await {
+            self.note.cancelled();
+            return Ok(Then::Cut);
+        }
         if let Some(Fault::Status(status, headers, text)) = &picked.fault {
             self.plain(client, *status, headers, text, End::Refused).await?;
             return Ok(self.then);
         }
-        self.stream(client, &body, &picked).await
+        self.stream(client, &body, &picked, began).await
     }
 
-    async fn stream(&self, client: &mut Client, body: &Value, picked: &Picked) -> Result<Then, Error> {
+    async fn stream(
+        &self,
+        client: &mut Client,
+        body: &Value,
+        picked: &Picked,
+        began: Instant,
+    ) -> Result<Then, Error> {
         let plan = plan::plan(&plan::Ask::of(body), picked);
         let mut headers = usual(self.shared);
         headers.extend(named(&[
@@ -175,7 +186,7 @@ impl Visit<'_> {
         }
         self.note.change(|ledger| ledger.status = Some(200));
         client.head_of_answer(200, &headers).await?;
-        let then = stream::play(client, plan, picked, self.note).await?;
+        let then = stream::play(client, plan, began, picked, self.note).await?;
         Ok(if then == Then::Keep { self.then } else { then })
     }
 

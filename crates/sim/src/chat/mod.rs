@@ -39,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 pub const MODELS: [&str; 3] = ["openai/gpt-oss-20b", "openai/gpt-oss-120b", "gpt-6-luna"];
 
 const MAX_VIOLATIONS: usize = 2048;
+const MAX_VIOLATION: usize = 1000;
 
 /// How the service is run.
 #[derive(Clone, Debug)]
@@ -158,7 +159,7 @@ impl Shared {
     fn violation(&self, what: String) {
         let mut violations = lock(&self.violations);
         if violations.len() < MAX_VIOLATIONS {
-            violations.push(what);
+            violations.push(what.chars().take(MAX_VIOLATION).collect());
         }
     }
 }

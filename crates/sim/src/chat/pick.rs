@@ -7,7 +7,6 @@ use std::{collections::HashMap, time::Duration};
 /// Keys whose used-up replies are remembered; further ones start anew with each request.
 const MAX_KEYS: usize = 10_000;
 
-#[derive(Debug)]
 pub(super) struct Picks {
     usual: Behaviour,
     by_key: HashMap<String, Kept>,
@@ -26,6 +25,7 @@ struct Kept {
 pub(super) struct Picked {
     pub answer: Answer,
     pub fault: Option<Fault>,
+    pub head: Duration,
     pub first: Duration,
     pub token: Duration,
     pub seed: u64,
@@ -66,6 +66,7 @@ impl Kept {
         Picked {
             answer,
             fault,
+            head: self.behaviour.head,
             first: self.behaviour.first,
             token: self.behaviour.token,
             seed: self.behaviour.seed,
@@ -90,6 +91,13 @@ impl Kept {
         }
         let (fault, _) = self.behaviour.fallback.next_fault();
         (self.behaviour.fallback.clone(), fault)
+    }
+}
+
+impl std::fmt::Debug for Picks {
+    /// Without the keys: somebody may have used a real one.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Picks").field("keys", &self.by_key.len()).finish_non_exhaustive()
     }
 }
 

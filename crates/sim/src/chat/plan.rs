@@ -6,6 +6,7 @@ use super::{
     faults,
     ledger::End,
     pick::{Picked, text_of},
+    sse::Habits,
 };
 use crate::dice::Dice;
 use serde_json::{Value, json};
@@ -82,14 +83,14 @@ impl Ask {
 
 pub(super) fn plan(ask: &Ask, picked: &Picked) -> Plan {
     let mut dice = Dice::new(picked.seed.wrapping_mul(1 << 32).wrapping_add(picked.turn));
-    let mut chunks = Chunks::new(&ask.model, ask.usage, dice.clone());
+    let mut chunks = Chunks::new(&ask.model, ask.usage, Habits::of(picked.seed), dice.clone());
     let now = |at, say| Step { at, say, is_token: false, text: String::new() };
     let answer = faults::emptied(&picked.answer, picked.fault.as_ref());
 
-    let mut steps = vec![
-        now(Duration::ZERO, Say::Chunk(chunks.first())),
-        now(Duration::ZERO, Say::Comment(" pretend keep-alive")),
-    ];
+    let mut steps =
+        chunks.filtered().map(|chunk| now(Duration::ZERO, Say::Chunk(chunk))).into_iter().collect::<Vec<_>>();
+    steps.push(now(Duration::ZERO, Say::Chunk(chunks.first())));
+    steps.push(now(Duration::ZERO, Say::Comment(" pretend keep-alive")));
     let thoughts = answer.reasoning.as_deref().filter(|_| ask.reasoning).unwrap_or("");
     let mut thoughts = chunks::pieces(thoughts, &mut dice);
     let is_short = thoughts.len() > ask.most;
@@ -112,7 +113,8 @@ pub(super) fn plan(ask: &Ask, picked: &Picked) -> Plan {
     tokens.truncate(left);
     let completion = thoughts.len() + tokens.len();
     for (at, (chunk, text)) in tokens.into_iter().enumerate() {
-        let at = picked.first + picked.token.saturating_mul(u32::try_from(at).unwrap_or(u32::MAX));
+        let at =
+            picked.first.saturating_add(picked.token.saturating_mul(u32::try_from(at).unwrap_or(u32::MAX)));
         if dice.between(0, 15) == 0 {
             steps.push(now(at, Say::Comment("")));
         }

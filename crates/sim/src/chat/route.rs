@@ -3,6 +3,8 @@
 use crate::{Headers, http::Head};
 use serde_json::{Value, json};
 
+const MAX_MESSAGE: usize = 500;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     Completion,
@@ -21,7 +23,8 @@ pub(super) struct Refused {
 
 impl Refused {
     pub fn new(status: u16, code: Option<&str>, message: impl Into<String>, param: Option<&str>) -> Self {
-        let message = message.into();
+        // A client's own words may be in it, and they may be long.
+        let message: String = message.into().chars().take(MAX_MESSAGE).collect();
         let error =
             json!({"message": message, "type": "invalid_request_error", "param": param, "code": code});
         let why = match code {

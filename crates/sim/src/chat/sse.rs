@@ -10,12 +10,13 @@ pub(super) struct Habits {
     pub cuts: bool,
     pub joins: bool,
     tight: bool,
+    pub nulls: bool,
 }
 
 impl Habits {
     pub fn of(seed: u64) -> Self {
         let has = |bit| seed & bit != 0;
-        Self { crlf: has(1), cuts: has(2), joins: has(4), tight: has(8) }
+        Self { crlf: has(1), cuts: has(2), joins: has(4), tight: has(8), nulls: has(16) }
     }
 }
 

@@ -12,20 +12,20 @@ use crate::dice::Dice;
 use std::io::Error;
 use tokio::time::Instant;
 
-/// The head has been sent. An error, too, means that the client is gone.
+/// The head has been sent, for a request that `began` then. An error, too, means that the client is gone.
 pub(super) async fn play(
     client: &mut Client,
     plan: Plan,
+    began: Instant,
     picked: &Picked,
     note: &Note,
 ) -> Result<Then, Error> {
     let habits = Habits::of(picked.seed);
     let mut dice = Dice::new(picked.seed ^ picked.turn.rotate_left(32));
-    let began = Instant::now();
     let last = plan.steps.iter().rposition(|step| step.is_token);
     let mut joined = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
-        if !client.is_there_until(Some(began + step.at)).await {
+        if !client.is_there_until(began.checked_add(step.at)).await {
             note.cancelled();
             return Ok(Then::Cut);
         }
