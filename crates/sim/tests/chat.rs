@@ -1,11 +1,17 @@
 //! Does the pretend chat service stream as the real ones do, and does it see every mistake and every hang-up?
 
+#[path = "chat/faults.rs"]
+mod faults;
 #[path = "common/http.rs"]
 mod http;
+#[path = "chat/strict.rs"]
+mod strict;
+#[path = "chat/transport.rs"]
+mod transport;
 
-use http::{Caller, LIMIT, body, get, post};
+use http::{Caller, Heard, LIMIT, body, post};
 use serde_json::{Value, json};
-use sim::chat::{Answer, Behaviour, Chat, ChatOptions, End};
+use sim::chat::{Answer, Behaviour, Chat, ChatOptions, End, ToolCall};
 use std::time::Duration;
 
 const KEY: &str = "gsk_test";
@@ -69,50 +75,162 @@ async fn openai_streams_with_other_members() {
     assert_eq!(chat.violations(), Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn one_connection_serves_one_request_after_the_other() {
-    let (chat, mut caller) = service(quick()).await;
-    let models = caller.ask(get("/openai/v1/models", KEY)).await.json();
-    let ids: Vec<_> = models["data"].as_array().unwrap().iter().map(|model| &model["id"]).collect();
-    assert_eq!(ids, sim::chat::MODELS.each_ref());
-    for _ in 0..2 {
-        assert!(caller.ask(post(KEY, &body("Hello"))).await.is_done());
+/// The calls as they were put together again: id, name, arguments; and in how many chunks they came.
+fn calls(heard: &Heard) -> Vec<(String, String, String, usize)> {
+    let mut calls: Vec<(String, String, String, usize)> = Vec::new();
+    for chunk in heard.data() {
+        for part in chunk["choices"][0]["delta"]["tool_calls"].as_array().into_iter().flatten() {
+            let index = part["index"].as_u64().unwrap() as usize;
+            if index == calls.len() {
+                let text = |value: &Value| value.as_str().unwrap().to_owned();
+                calls.push((text(&part["id"]), text(&part["function"]["name"]), String::new(), 0));
+            }
+            calls[index].2.push_str(part["function"]["arguments"].as_str().unwrap());
+            calls[index].3 += 1;
+        }
     }
-    assert!(Caller::open(chat.address).await.ask(post(KEY, &body("Hello"))).await.is_done());
-    let connections: Vec<_> =
-        chat.requests(KEY).iter().map(|one| one.look(|ledger| ledger.connection)).collect();
-    assert_eq!(connections, [1, 1, 2]);
-    assert_eq!(chat.models_asked(KEY)[0].look(|ledger| ledger.connection), 1);
-    assert_eq!(chat.connections(), 2);
+    calls
 }
 
 #[tokio::test]
-async fn a_hang_up_in_the_middle_is_seen() {
-    let slow = Behaviour { token: Duration::from_millis(30), ..quick() };
-    let (chat, mut caller) =
-        service(slow.reply(Answer::say("one two three four five six seven eight"))).await;
-    caller.send(post(KEY, &body("Count"))).await;
-    caller.head().await;
-    let heard = caller.chunks_until(" three").await;
-    assert!(!heard.contains("eight"));
-    drop(caller);
-    let request = chat.request(KEY, 0, LIMIT).await.unwrap();
-    let end = request.ended(LIMIT).await.unwrap();
-    let tokens = request.look(|ledger| ledger.tokens);
-    assert!((3..8).contains(&tokens), "{tokens}");
-    assert_eq!(end, End::Cancelled { after_tokens: tokens });
+async fn tools_are_called_whole_or_in_pieces_after_the_text() {
+    let arguments = r#"{"queue":"Bücher"}"#;
+    let pieces = |count| ToolCall::new("call_1", "transfer_call", arguments).pieces(count);
+    let answer =
+        Answer::say("One moment.").tool(pieces(4)).tool(ToolCall { id: "call_2".into(), ..pieces(1) });
+    let (chat, mut caller) = service(quick().reply(answer)).await;
+    let heard = caller.ask(post(KEY, &body("Transfer me"))).await;
+    let call = |id: &str, chunks| (id.to_owned(), "transfer_call".to_owned(), arguments.to_owned(), chunks);
+    assert_eq!(calls(&heard), [call("call_1", 5), call("call_2", 1)]);
+    assert_eq!(
+        (heard.said("content").as_str(), heard.finish_reason().unwrap().as_str()),
+        ("One moment.", "tool_calls")
+    );
+    chat.requests(KEY)[0].until(|ledger| ledger.is_finished() && ledger.tokens == 8, LIMIT).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_stopped_service_cuts_everything() {
-    let (chat, mut caller) =
-        service(Behaviour { first: Duration::from_secs(60), ..Behaviour::default() }).await;
+async fn a_result_is_answered_by_its_tool_and_not_by_the_question_again() {
+    let behaviour = quick()
+        .on("transfer", Answer::call("call_1", "transfer_call", "{}"))
+        .on_result("TRANSFER_call", Answer::say("You are being transferred."));
+    let (chat, mut caller) = service(behaviour).await;
+    let mut talk = body("Please transfer me");
+    let heard = caller.ask(post(KEY, &talk)).await;
+    let (id, name, arguments, _) = calls(&heard).remove(0);
+    let function = json!({"name": name, "arguments": arguments});
+    let messages = talk["messages"].as_array_mut().unwrap();
+    messages.push(json!({"role": "assistant", "content": "",
+        "tool_calls": [{"id": id, "type": "function", "function": function}]}));
+    messages.push(json!({"role": "tool", "tool_call_id": id, "content": "{\"ok\":true}"}));
+    let heard = caller.ask(post(KEY, &talk)).await;
+    assert_eq!((heard.said("content").as_str(), calls(&heard).len()), ("You are being transferred.", 0));
+    assert_eq!(chat.violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_answer_fits_or_is_the_next_reply_or_the_fallback() {
+    let behaviour = Behaviour { fallback: Answer::say("last"), ..quick() }
+        .on("hours", Answer::say("nine to five"))
+        .reply(Answer::say("first"))
+        .reply(Answer::say("second"));
+    let (chat, mut caller) = service(behaviour).await;
+    chat.behave("other", quick().reply(Answer::say("another's")));
+    let mut heard = Vec::new();
+    for (key, question) in [
+        (KEY, "x"),
+        (KEY, "Your HOURS?"),
+        ("other", "hours"),
+        (KEY, "x"),
+        (KEY, "x"),
+        (KEY, "x"),
+        ("new", "x"),
+    ] {
+        heard.push(caller.ask(post(key, &body(question))).await.said("content"));
+    }
+    assert_eq!(heard, ["first", "nine to five", "another's", "second", "last", "last", "first"]);
+}
+
+#[tokio::test]
+async fn reasoning_comes_first_unless_it_is_hidden() {
+    let answer = Answer::say("At nine.").reasoning("Caller asks for hours.");
+    let (_chat, mut caller) = service(Behaviour { fallback: answer, ..quick() }).await;
+    let mut question = body("Hours?");
+    let heard = caller.ask(post(KEY, &question)).await;
+    assert_eq!(
+        (heard.said("reasoning").as_str(), heard.said("content").as_str()),
+        ("Caller asks for hours.", "At nine.")
+    );
+    let body = heard.body();
+    assert!(body.rfind("\"reasoning\":").unwrap() < body.find("At").unwrap());
+    question["include_reasoning"] = json!(false);
+    let heard = caller.ask(post(KEY, &question)).await;
+    assert_eq!((heard.said("reasoning").as_str(), heard.said("content").as_str()), ("", "At nine."));
+}
+
+#[tokio::test]
+async fn too_few_tokens_cut_the_answer_short() {
+    let answer = Answer::say("a b c d").reasoning("x y");
+    let (_chat, mut caller) = service(Behaviour { fallback: answer, ..quick() }).await;
+    for (most, said, reason) in [(1, "", "length"), (4, "a b", "length"), (6, "a b c d", "stop")] {
+        let mut question = body("Hello");
+        question["max_completion_tokens"] = json!(most);
+        let heard = caller.ask(post(KEY, &question)).await;
+        assert_eq!((heard.said("content").as_str(), heard.finish_reason().unwrap().as_str()), (said, reason));
+    }
+}
+
+#[tokio::test]
+async fn each_seed_has_its_habits_and_says_the_same() {
+    let text = "Schöne Grüße, Frau Müller!";
+    for seed in 0..32 {
+        let (_chat, mut caller) = service(Behaviour { seed, fallback: Answer::say(text), ..quick() }).await;
+        let heard = caller.ask(post(KEY, &body("Hello"))).await;
+        assert_eq!((heard.said("content").as_str(), heard.is_done()), (text, true), "seed {seed}");
+        let body = heard.body();
+        let has = |bit: u64| seed & bit != 0;
+        assert_eq!(body.contains('\r'), has(1), "seed {seed}");
+        let is_cut = heard.chunks.iter().any(|chunk| std::str::from_utf8(chunk).is_err());
+        assert_eq!(is_cut, has(2), "seed {seed}");
+        let last = String::from_utf8_lossy(heard.chunks.last().unwrap()).into_owned();
+        assert_eq!(last.contains("finish_reason") && last.contains("[DONE]"), has(4), "seed {seed}");
+        assert_eq!(!body.contains("data: "), has(8), "seed {seed}");
+        assert_eq!(heard.data()[0]["choices"] == json!([]), has(16), "seed {seed}");
+        let finish = heard.data().into_iter().rfind(|chunk| chunk["choices"][0]["finish_reason"].is_string());
+        assert_eq!(finish.unwrap()["choices"][0]["delta"].is_null(), has(16), "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn tokens_come_at_their_times() {
+    let (head, first, token) =
+        (Duration::from_millis(50), Duration::from_millis(120), Duration::from_millis(20));
+    let behaviour = Behaviour { head, first, token, fallback: Answer::say("a b c d e f"), ..quick() };
+    let (chat, mut caller) = service(behaviour).await;
+    let asked = std::time::Instant::now();
     caller.send(post(KEY, &body("Hello"))).await;
-    let request = chat.request(KEY, 0, LIMIT).await.unwrap();
     assert_eq!(caller.head().await.status, 200);
+    assert!(asked.elapsed() >= head, "{:?}", asked.elapsed());
     caller.chunks_until("assistant").await;
-    drop(chat);
-    assert_eq!(request.ended(LIMIT).await.unwrap(), End::Cut);
-    while caller.chunk().await.is_some_and(|chunk| !chunk.is_empty()) {}
-    assert!(caller.is_closed().await);
+    caller.chunks_until("content").await;
+    assert!(asked.elapsed() >= first, "{:?}", asked.elapsed());
+    caller.chunks_until("DONE").await;
+    assert!(asked.elapsed() >= first + 5 * token, "{:?}", asked.elapsed());
+    let request = chat.request(KEY, 0, LIMIT).await.unwrap();
+    let waited = request.look(|ledger| ledger.first_token_at.unwrap() - ledger.began);
+    assert!(waited >= first, "{waited:?}");
+}
+
+#[tokio::test]
+async fn waiting_sees_changes_and_tells_what_was_instead() {
+    let (chat, mut caller) = service(quick()).await;
+    caller.send(post(KEY, &body("Hello"))).await;
+    let two_finished =
+        |all: &[sim::chat::Request]| all.iter().filter(|one| one.look(|l| l.is_finished())).count() == 2;
+    let short = Duration::from_millis(50);
+    let error = chat.until(KEY, two_finished, short).await.unwrap_err();
+    assert!(error.to_string().contains("Hello"), "{error}");
+    assert!(!format!("{error} {chat:?}").contains(KEY), "a key is shown");
+    caller.send(post(KEY, &body("Hello"))).await;
+    chat.until(KEY, two_finished, LIMIT).await.unwrap();
 }
