@@ -18,7 +18,7 @@ use patchcord::{
 use secrecy::SecretString;
 use serde_json::json;
 use sim::{
-    chat::{self, Chat, ChatOptions},
+    chat::{self, Chat, ChatOptions, Ledger},
     deepgram::{self, Deepgram, DeepgramOptions},
     phone::{Phone, PhoneOptions},
     voice::speech,
@@ -93,8 +93,8 @@ async fn run(calls: usize, eager: bool) -> (Vec<f64>, Vec<f64>, f64) {
         let mouth = deepgram.speaker(&key, 0, LIMIT).await.expect("a voice");
         let sounds = mouth
             .look(|ledger| ledger.utterances.iter().filter_map(|one| one.first_sound).collect::<Vec<_>>());
-        let words =
-            requests.iter().filter(|request| request.finished).filter_map(|request| request.first_word_after);
+        let finished = requests.iter().filter(|request| request.look(Ledger::is_finished));
+        let words = finished.filter_map(|request| request.look(Ledger::first_token_after));
         theirs.extend(words.zip(sounds).map(|(word, (at, sound))| (at, word + sound)));
     }
     theirs.sort(); // as the answers came, one after another

@@ -34,21 +34,26 @@ impl Head {
 }
 
 pub(crate) async fn read_head(wire: &mut Wire) -> Result<Head, Error> {
-    let mut bytes = Vec::with_capacity(1024);
+    read_head_after(wire, Vec::with_capacity(1024)).await
+}
+
+/// `bytes` were read before, behind the message that came first on this connection.
+pub(crate) async fn read_head_after(wire: &mut Wire, mut bytes: Vec<u8>) -> Result<Head, Error> {
+    let mut from = 0;
     loop {
-        let from = bytes.len().saturating_sub(3);
-        if wire.read_buf(&mut bytes).await? == 0 {
-            return Err(Error::new(
-                ErrorKind::UnexpectedEof,
-                "the connection ended before the HTTP head did",
-            ));
-        }
         if let Some(at) = bytes[from..].windows(4).position(|four| four == b"\r\n\r\n") {
             let rest = bytes.split_off(from + at + 4);
             return parse(&bytes, rest);
         }
         if bytes.len() > MAX_HEAD {
             return Err(Error::new(ErrorKind::InvalidData, "the HTTP head is too large"));
+        }
+        from = bytes.len().saturating_sub(3);
+        if wire.read_buf(&mut bytes).await? == 0 {
+            return Err(Error::new(
+                ErrorKind::UnexpectedEof,
+                "the connection ended before the HTTP head did",
+            ));
         }
     }
 }
@@ -104,13 +109,15 @@ pub(crate) async fn answer(wire: &mut Wire, status: u16, extra: &Headers, body: 
     wire.shutdown().await
 }
 
-fn phrase(status: u16) -> &'static str {
+pub(crate) fn phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        405 => "Method Not Allowed",
+        413 => "Content Too Large",
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         500 => "Internal Server Error",

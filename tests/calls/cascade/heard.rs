@@ -48,7 +48,7 @@ async fn interrupted(studio: &Studio, number: u64) -> i64 {
     hears.speak.in_flight = dice.between(0, 5) as usize;
     hears.latency = Duration::from_millis(dice.between(0, 30));
     let thinks =
-        chat::Behaviour { word: Duration::from_millis(dice.between(0, 30)), ..chat::Behaviour::default() };
+        chat::Behaviour { token: Duration::from_millis(dice.between(0, 30)), ..chat::Behaviour::default() };
     let ear = ["flux-general-en", "nova-3"][number as usize % 2];
     let elevenlabs = number % 4 < 2;
     let speak = hears.speak.clone();

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use call::{EndReason, Speaker};
 use serde_json::json;
-use sim::{chat, deepgram, voice::speech};
+use sim::{
+    chat::{self, Ledger},
+    deepgram,
+    voice::speech,
+};
 
 use super::studio::{EARS, Studio, cascade, hang_up, say};
 use crate::house::LIMIT;
@@ -58,7 +62,7 @@ async fn a_caller_who_goes_on_before_the_first_sound_gets_one_answer_to_all_of_i
     say(&phone, 4, 6).await;
     phone.agent_finished(Duration::from_millis(300), LIMIT).await.unwrap();
     let requests = studio.chat.requests("k");
-    assert!(requests[0].cancelled && requests[0].sent == 0, "{:?}", requests[0]);
+    assert_eq!(requests[0].look(Ledger::cancelled_after), Some(0));
     let told: Vec<String> = requests[1].messages().into_iter().map(|(_, text)| text).collect();
     assert_eq!(told[1..], ["I would like a loaf.", "Of rye, please."]);
     hang_up(&phone).await;
@@ -98,7 +102,7 @@ async fn what_was_thought_about_half_a_turn_leaves_no_trace() {
             ("on sunday".into(), chat::Answer::say("On Sunday we are closed.")),
             ("open".into(), chat::Answer::say("We open at eight every day.")),
         ],
-        word: Duration::from_millis(50),
+        token: Duration::from_millis(50),
         ..chat::Behaviour::default()
     };
     let phone = studio.call("k", hears, thinks, eager("k")).await;
@@ -112,7 +116,7 @@ async fn what_was_thought_about_half_a_turn_leaves_no_trace() {
     assert_eq!(ear.look(|ledger| (ledger.guesses, ledger.resumed)), (2, 1));
     let requests = studio.chat.requests("k");
     assert_eq!(requests.len(), 2);
-    assert!(requests[0].cancelled, "{:?}", requests[0]);
+    assert!(requests[0].look(Ledger::cancelled_after).is_some());
     let mouth = studio.deepgram.speaker("k", 0, LIMIT).await.unwrap();
     assert!(mouth.look(|ledger| ledger.utterances.iter().all(|one| !one.text.contains("eight"))));
     let said: Vec<_> =
@@ -131,7 +135,7 @@ async fn what_was_thought_about_half_a_turn_leaves_no_trace() {
 async fn a_caller_who_hangs_up_in_mid_reply_leaves_nothing_open() {
     let studio = Studio::open().await;
     let mut news = studio.house.listen();
-    let thinks = chat::Behaviour { word: Duration::from_millis(100), ..chat::Behaviour::default() };
+    let thinks = chat::Behaviour { token: Duration::from_millis(100), ..chat::Behaviour::default() };
     let phone = studio
         .call("k", deepgram::Behaviour::default(), thinks.replies([LONG]), cascade("k", "nova-3"))
         .await;
@@ -139,8 +143,8 @@ async fn a_caller_who_hangs_up_in_mid_reply_leaves_nothing_open() {
     phone.until(|phone| phone.playing, LIMIT).await.unwrap();
     hang_up(&phone).await;
     assert_eq!(news.ended().await.reason, EndReason::CallerHungUp);
-    let gone = |requests: &[&chat::Request]| requests.first().filter(|request| request.cancelled).map(|_| ());
-    studio.chat.when("k", LIMIT, gone).await.unwrap();
+    let request = studio.chat.request("k", 0, LIMIT).await.unwrap();
+    request.until(|ledger| ledger.cancelled_after().is_some(), LIMIT).await.unwrap();
     studio.house.idle().await;
     studio.is_clean().await;
 }

@@ -1,33 +1,59 @@
-//! A pretend language model behind the chat-completions protocol, as Groq and OpenAI have it.
+//! A pretend chat-completions service, as Groq and OpenAI have it: server-sent events over HTTP/1.1 with keep-alive.
 //!
-//! Answers are scripted and streamed word by word, with all the oddities that real streams have. Everything a
-//! client does wrong is counted. A test gives each call its own key and finds the call's requests by that key.
+//! It is stricter than the real ones: everything a client does wrong is counted, and refused where they would refuse
+//! it. A test gives each call its own key and finds the call's requests by that key.
 
 mod behaviour;
-mod door;
+mod body;
+mod chunks;
+mod client;
+mod connection;
+mod faults;
+mod ledger;
+mod pick;
+mod plan;
+mod route;
+mod rules;
+mod shapes;
+mod sse;
 mod stream;
-mod strict;
 
-pub use behaviour::{Answer, Behaviour, ErrorForm, Fault};
+pub use behaviour::{Answer, Behaviour, ErrorForm, Fault, ToolCall};
+pub use ledger::{End, Ledger, Request};
 
-use crate::{Headers, Waited, waited};
-use serde_json::Value;
+use crate::{Waited, waited};
+use ledger::Requests;
+use pick::Picks;
 use std::{
-    collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-/// Requests remembered; the oldest are forgotten.
-const MAX_REMEMBERED: usize = 50_000;
+/// What `GET .../models` lists; every other model is unknown.
+pub const MODELS: [&str; 3] = ["openai/gpt-oss-20b", "openai/gpt-oss-120b", "gpt-6-luna"];
 
-#[derive(Clone, Debug, Default)]
+const MAX_VIOLATIONS: usize = 2048;
+const MAX_VIOLATION: usize = 1000;
+
+/// How the service is run.
+#[derive(Clone, Debug)]
 pub struct ChatOptions {
-    /// For every request whose key has no behaviour of its own.
+    /// For every key that has no behaviour of its own.
     pub behaviour: Behaviour,
+    /// A connection on which nothing is asked for so long is closed.
+    pub idle: Duration,
+}
+
+impl Default for ChatOptions {
+    fn default() -> Self {
+        Self { behaviour: Behaviour::default(), idle: Duration::from_secs(90) }
+    }
 }
 
 /// A running service. Dropping it cuts every connection.
@@ -40,37 +66,13 @@ pub struct Chat {
 #[derive(Debug)]
 struct Shared {
     options: ChatOptions,
-    by_key: Mutex<HashMap<String, Behaviour>>,
-    requests: watch::Sender<Vec<Request>>,
+    picks: Mutex<Picks>,
+    requests: watch::Sender<Requests>,
+    violations: Mutex<Vec<String>>,
+    connections: AtomicU64,
+    /// Requests answered; the rate-limit headers count down with it.
+    answered: AtomicU64,
     stop: CancellationToken,
-}
-
-/// One question, and what became of it.
-#[derive(Clone, Debug)]
-pub struct Request {
-    key: String,
-    /// Which connection it came on, counted from 1.
-    pub connection: usize,
-    pub headers: Headers,
-    pub body: Value,
-    /// From the question to the first word, as it was and not as it was told to be.
-    pub first_word_after: Option<Duration>,
-    /// Pieces of the answer that were sent.
-    pub sent: usize,
-    /// The answer was sent to its end.
-    pub finished: bool,
-    /// The client did not want the rest of it.
-    pub cancelled: bool,
-    pub violations: Vec<String>,
-}
-
-impl Request {
-    /// Role and content of every message.
-    pub fn messages(&self) -> Vec<(String, String)> {
-        let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
-        let messages = self.body["messages"].as_array();
-        messages.into_iter().flatten().map(|one| (text(&one["role"]), text(&one["content"]))).collect()
-    }
 }
 
 impl Chat {
@@ -82,52 +84,68 @@ impl Chat {
     pub fn serve(listener: TcpListener, options: ChatOptions) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
+            picks: Mutex::new(Picks::new(options.behaviour.clone())),
             options,
-            by_key: Mutex::default(),
-            requests: watch::Sender::new(Vec::new()),
+            requests: watch::Sender::default(),
+            violations: Mutex::default(),
+            connections: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
             stop: CancellationToken::new(),
         });
-        tokio::spawn(door::accept_all(listener, shared.clone()));
+        tokio::spawn(connection::accept_all(listener, shared.clone()));
         Ok(Self { address, shared })
     }
 
-    /// What to set as `GROQ_BASE_URL`, or as `OPENAI_BASE_URL` for chat alone.
+    /// What a client joins with `/chat/completions` or `/models`. `/v1` alone is served too, as OpenAI has it.
     pub fn base_url(&self) -> String {
         format!("http://{}/openai/v1", self.address)
     }
 
-    /// From now on requests with this key are answered so.
+    /// From now on requests with this key are answered so; what had been used up is there again.
     pub fn behave(&self, key: &str, behaviour: Behaviour) {
-        lock(&self.shared.by_key).insert(key.to_owned(), behaviour);
+        lock(&self.shared.picks).set(key, behaviour);
     }
 
-    /// All questions with this key so far, oldest first.
+    /// What clients did wrong, whoever they were.
+    pub fn violations(&self) -> Vec<String> {
+        lock(&self.shared.violations).clone()
+    }
+
+    /// Every request with this key but the questions for the models, oldest first.
     pub fn requests(&self, key: &str) -> Vec<Request> {
-        self.shared.requests.borrow().iter().filter(|one| one.key == key).cloned().collect()
+        self.shared.requests.borrow().of(key, false)
     }
 
-    /// Waits for the question with this key that comes after `before` others.
-    pub async fn request(&self, key: &str, before: usize, limit: Duration) -> Result<Request, Waited> {
-        self.when(key, limit, |requests| requests.get(before).map(|one| (*one).clone())).await
+    /// The questions for the models: a client warms its connection up so.
+    pub fn models_asked(&self, key: &str) -> Vec<Request> {
+        self.shared.requests.borrow().of(key, true)
     }
 
-    /// Waits until `ask` has an answer, looking at all questions with this key.
-    pub async fn when<T>(
-        &self,
-        key: &str,
-        limit: Duration,
-        ask: impl Fn(&[&Request]) -> Option<T>,
-    ) -> Result<T, Waited> {
-        let of_key = |all: &Vec<Request>| {
-            let of_key: Vec<&Request> = all.iter().filter(|one| one.key == key).collect();
-            ask(&of_key)
-        };
+    /// How many connections were accepted so far.
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Waits for request `n` with this key, counted from 0 as [`Chat::requests`] does.
+    pub async fn request(&self, key: &str, n: usize, limit: Duration) -> Result<Request, Waited> {
+        let of_key = |all: &Requests| all.of(key, false).into_iter().nth(n);
         waited::wait_until(&self.shared.requests.subscribe(), limit, of_key).await
     }
 
-    /// Every violation of every request.
-    pub fn violations(&self) -> Vec<String> {
-        self.shared.requests.borrow().iter().flat_map(|one| one.violations.clone()).collect()
+    /// Waits until something is so about the requests with this key; asks again after each change of one.
+    pub async fn until(
+        &self,
+        key: &str,
+        is_so: impl Fn(&[Request]) -> bool,
+        limit: Duration,
+    ) -> Result<(), Waited> {
+        let ask = |all: &Requests| is_so(&all.of(key, false)).then_some(());
+        waited::wait_until(&self.shared.requests.subscribe(), limit, ask).await
+    }
+
+    /// Cuts every connection and takes no more.
+    pub fn stop(&self) {
+        self.shared.stop.cancel();
     }
 }
 
@@ -138,32 +156,11 @@ impl Drop for Chat {
 }
 
 impl Shared {
-    /// The answer to this question. Scripts are used up in order, unless one fits the caller's words.
-    fn answer(&self, key: &str, question: &str) -> (Behaviour, Answer) {
-        let mut by_key = lock(&self.by_key);
-        let behaviour = by_key.entry(key.to_owned()).or_insert_with(|| self.options.behaviour.clone());
-        let answer = behaviour.answer(question);
-        (behaviour.clone(), answer)
-    }
-
-    /// Remembers a question, and says which one it is.
-    fn remember(&self, request: Request) -> usize {
-        let mut at = 0;
-        self.requests.send_modify(|all| {
-            if all.len() < MAX_REMEMBERED {
-                all.push(request);
-            }
-            at = all.len() - 1;
-        });
-        at
-    }
-
-    fn update(&self, at: usize, change: impl FnOnce(&mut Request)) {
-        self.requests.send_modify(|all| {
-            if let Some(request) = all.get_mut(at) {
-                change(request);
-            }
-        });
+    fn violation(&self, what: String) {
+        let mut violations = lock(&self.violations);
+        if violations.len() < MAX_VIOLATIONS {
+            violations.push(what.chars().take(MAX_VIOLATION).collect());
+        }
     }
 }
 

@@ -1,107 +1,69 @@
-//! What does an answer's stream look like? As real ones do, with everything that broke other clients.
+//! How is a planned answer sent? Event by event at its time, always with an eye on whether the client is still there.
 
-use super::behaviour::{Answer, Behaviour, ErrorForm, Fault};
-use serde_json::{Value, json};
-use std::time::Duration;
+use super::{
+    client::Client,
+    connection::Then,
+    ledger::{Ledger, Note},
+    pick::Picked,
+    plan::{Ending, Plan, Step},
+    sse::{self, Habits},
+};
+use crate::dice::Dice;
+use std::io::Error;
+use tokio::time::Instant;
 
-/// One step of a stream.
-#[derive(Debug, PartialEq)]
-pub(super) enum Step {
-    Wait(Duration),
-    /// These bytes, as one piece of the body. `word`: it is one of the answer's.
-    Send {
-        text: String,
-        word: bool,
-    },
-    /// The body ends here.
-    End,
-    /// The connection breaks here.
-    Cut,
-    /// Nothing more comes.
-    Stall,
+/// The head has been sent, for a request that `began` then. An error, too, means that the client is gone.
+pub(super) async fn play(
+    client: &mut Client,
+    plan: Plan,
+    began: Instant,
+    picked: &Picked,
+    note: &Note,
+) -> Result<Then, Error> {
+    let habits = Habits::of(picked.seed);
+    let mut dice = Dice::new(picked.seed ^ picked.turn.rotate_left(32));
+    let last = plan.steps.iter().rposition(|step| step.is_token);
+    let mut joined = Vec::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        if !client.is_there_until(began.checked_add(step.at)).await {
+            note.cancelled();
+            return Ok(Then::Cut);
+        }
+        let bytes = sse::bytes(&step.say, habits);
+        if habits.joins && last.is_some_and(|last| at > last) {
+            joined.extend(bytes);
+            continue;
+        }
+        if habits.cuts {
+            let (front, back) = bytes.split_at(sse::place_to_cut(&bytes, &mut dice));
+            client.chunk(front).await?;
+            client.chunk(back).await?;
+        } else {
+            client.chunk(&bytes).await?;
+        }
+        if step.is_token {
+            note.change(|ledger| sent(ledger, step));
+        }
+    }
+    client.chunk(&joined).await?;
+    match plan.end {
+        Ending::Stalled => {
+            client.is_there_until(None).await;
+            note.cancelled();
+            return Ok(Then::Cut);
+        }
+        Ending::Over(Then::Cut) | Ending::Failed(Then::Cut) => {}
+        Ending::Over(_) | Ending::Failed(_) => client.end_of_chunks().await?,
+    }
+    note.end(plan.end.end());
+    match plan.end {
+        Ending::Over(then) | Ending::Failed(then) => Ok(then),
+        Ending::Stalled => Ok(Then::Cut),
+    }
 }
 
-pub(super) fn steps(behaviour: &Behaviour, answer: &Answer, model: &str, with_usage: bool) -> Vec<Step> {
-    let chunk = |choices: Value, more: Value| {
-        let mut chunk = json!({ "id": "chatcmpl-pretend", "object": "chat.completion.chunk", "created": 1_795_000_000, "model": model, "choices": choices });
-        if let (Some(all), Value::Object(more)) = (chunk.as_object_mut(), more) {
-            all.extend(more);
-        }
-        send(format!("data: {chunk}\n\n"))
-    };
-    let delta = |delta: Value, finish: Value| json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish }]);
-    let mut steps = vec![
-        chunk(
-            delta(json!({ "role": "assistant", "content": "" }), Value::Null),
-            json!({ "x_groq": { "id": "req_pretend" } }),
-        ),
-        send(": still here\r\n\r\n".into()),
-        Step::Wait(behaviour.first),
-    ];
-    if let Some(reasoning) = &answer.reasoning {
-        steps.push(chunk(delta(json!({ "reasoning": reasoning }), Value::Null), Value::Null));
-    }
-    let words: Vec<&str> = answer.text.split_inclusive(' ').collect();
-    for (at, word) in words.iter().enumerate() {
-        match &answer.fault {
-            Some(Fault::Error { after, form }) if *after == at => {
-                steps.extend(error(*form, &chunk));
-                return steps;
-            }
-            Some(Fault::Stall { after }) if *after == at => {
-                steps.push(Step::Stall);
-                return steps;
-            }
-            _ => {}
-        }
-        if at > 0 {
-            steps.push(Step::Wait(behaviour.word));
-        }
-        match chunk(delta(json!({ "content": word }), Value::Null), Value::Null) {
-            Step::Send { text, .. } => steps.push(Step::Send { text, word: true }),
-            other => steps.push(other),
-        }
-    }
-    match &answer.fault {
-        Some(Fault::Error { form, .. }) => {
-            steps.extend(error(*form, &chunk));
-            return steps;
-        }
-        Some(Fault::Stall { .. }) => {
-            steps.push(Step::Stall);
-            return steps;
-        }
-        _ => {}
-    }
-    let finish = answer.finish.unwrap_or("stop");
-    steps.push(chunk(delta(json!({}), finish.into()), json!({ "x_groq": { "id": "req_pretend" } })));
-    if with_usage {
-        let (question, said) = (100, words.len());
-        let usage = json!({ "prompt_tokens": question, "completion_tokens": said, "total_tokens": question + said, "prompt_tokens_details": { "cached_tokens": 64 } });
-        steps.push(chunk(json!([]), json!({ "usage": usage })));
-    }
-    if !matches!(answer.fault, Some(Fault::NoDone)) {
-        steps.push(send("data: [DONE]\n\n".into()));
-    }
-    steps.push(Step::End);
-    steps
-}
-
-fn send(text: String) -> Step {
-    Step::Send { text, word: false }
-}
-
-fn error(form: ErrorForm, chunk: &impl Fn(Value, Value) -> Step) -> Vec<Step> {
-    let error = json!({ "message": "as the test wants", "type": "server_error", "code": "server_error" });
-    match form {
-        ErrorForm::TopLevel => vec![send(format!("data: {}\n\n", json!({ "error": error }))), Step::End],
-        ErrorForm::Event => {
-            vec![send(format!("event: error\ndata: {}\n\n", json!({ "error": error }))), Step::End]
-        }
-        ErrorForm::XGroq => {
-            vec![chunk(json!([]), json!({ "x_groq": { "error": "over capacity" } })), Step::End]
-        }
-        ErrorForm::Eof => vec![Step::End],
-        ErrorForm::Cut => vec![Step::Cut],
-    }
+fn sent(ledger: &mut Ledger, step: &Step) {
+    ledger.tokens += 1;
+    ledger.first_token_at.get_or_insert_with(Instant::now);
+    ledger.sent.push_str(&step.text);
 }

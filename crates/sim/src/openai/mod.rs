@@ -13,7 +13,7 @@ mod reply;
 mod respond;
 mod session;
 mod shapes;
-mod strict;
+pub(crate) mod strict;
 mod turns;
 mod upgrade;
 

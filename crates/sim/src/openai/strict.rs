@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 /// What a value must look like.
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Text,
     /// At most so many bytes.
     ShortText(usize),
@@ -25,23 +25,23 @@ pub(super) enum Shape {
     Depends(fn(&Value) -> &'static Shape),
 }
 
-pub(super) struct Field {
+pub(crate) struct Field {
     name: &'static str,
     shape: &'static Shape,
     required: bool,
 }
 
-pub(super) const fn must(name: &'static str, shape: &'static Shape) -> Field {
+pub(crate) const fn must(name: &'static str, shape: &'static Shape) -> Field {
     Field { name, shape, required: true }
 }
 
-pub(super) const fn may(name: &'static str, shape: &'static Shape) -> Field {
+pub(crate) const fn may(name: &'static str, shape: &'static Shape) -> Field {
     Field { name, shape, required: false }
 }
 
 /// Why the service refuses an event.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     pub code: Option<&'static str>,
     pub message: String,
     pub param: Option<String>,
