@@ -2,10 +2,11 @@
 
 use super::{
     Shared,
+    aura::AuraSpeaker,
+    flux_voice::FluxSpeaker,
     ledger::{ListenLedger, SpeakLedger},
     listen::Listener,
     remember,
-    speak::Speaker,
     strict::{self, Service},
 };
 use crate::{
@@ -52,6 +53,7 @@ async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
         "/v1/listen" => Some(Service::Nova),
         "/v2/listen" => Some(Service::Flux),
         "/v1/speak" => Some(Service::Aura),
+        "/v2/speak" => Some(Service::FluxVoice),
         "/v1/projects" | "/v1/models" => None,
         _ => return refuse(&mut wire, 404, "NOT_FOUND", "no such path").await,
     };
@@ -95,10 +97,14 @@ async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
             remember(&shared.listeners, &key, seen);
             Listener::new(line, behaviour.listen, ledger).run(stop).await;
         }
-        Service::Aura => {
+        Service::Aura | Service::FluxVoice => {
             let (ledger, seen) = watch::channel(SpeakLedger { query, headers, ..Default::default() });
             remember(&shared.speakers, &key, seen);
-            Speaker::new(line, behaviour.speak, ledger).run(stop).await;
+            if service == Service::Aura {
+                AuraSpeaker::new(line, behaviour.speak, ledger).run(stop).await;
+            } else {
+                FluxSpeaker::new(line, behaviour.speak, ledger).run(stop).await;
+            }
         }
     }
     Ok(())

@@ -41,8 +41,17 @@ pub struct SpeakLedger {
     pub utterances: Vec<Utterance>,
     pub flushes: usize,
     pub clears: usize,
+    /// A Flux voice's.
+    pub interruptions: Vec<Interruption>,
     pub violations: Vec<String>,
     pub end: Option<PartEnd>,
+}
+
+/// Where a client said that it was interrupted, and what it was told was spoken by then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interruption {
+    pub offset: Option<Duration>,
+    pub spoken: String,
 }
 
 /// What was synthesised in one go.

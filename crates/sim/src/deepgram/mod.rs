@@ -1,19 +1,20 @@
-//! A pretend Deepgram: Flux and Nova listen, Aura speaks. µ-law at 8 kHz, WebSockets only.
+//! A pretend Deepgram: Flux and Nova listen, Aura and Flux speak. µ-law at 8 kHz, WebSockets only.
 //!
 //! What it recognises is scripted, and what it says can be computed, so that a whole conversation can be asserted
 //! word by word. Everything a client does wrong is counted. A test gives each call its own key and finds the call's
 //! connections by that key.
 
+mod aura;
 mod behaviour;
 mod door;
+mod flux_voice;
 mod ledger;
 mod listen;
 mod sound;
-mod speak;
 mod strict;
 
 pub use behaviour::{Behaviour, Listen, ListenWhen, Speak, SpeakWhen, Trouble};
-pub use ledger::{ListenLedger, PartEnd, SpeakLedger, Utterance};
+pub use ledger::{Interruption, ListenLedger, PartEnd, SpeakLedger, Utterance};
 pub use sound::audio_of;
 
 use crate::{Waited, waited};

@@ -46,6 +46,8 @@ const NOVA: &[&str] = &[
     "tag",
     "extra",
 ];
+const FLUX_VOICE: &[&str] =
+    &["model", "encoding", "sample_rate", "speed", "expressivity", "mip_opt_out", "tag"];
 const AURA: &[&str] = &["model", "encoding", "sample_rate", "speed", "mip_opt_out", "container"];
 
 /// Which service a path is.
@@ -54,6 +56,7 @@ pub(super) enum Service {
     Nova,
     Flux,
     Aura,
+    FluxVoice,
 }
 
 /// Why the upgrade is refused: status, code and words.
@@ -64,6 +67,7 @@ pub(super) fn check_query(service: Service, query: &[(String, String)]) -> Resul
         Service::Nova => NOVA,
         Service::Flux => FLUX,
         Service::Aura => AURA,
+        Service::FluxVoice => FLUX_VOICE,
     };
     let find = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     if let Some((name, _)) = query.iter().find(|(name, _)| !known.contains(&name.as_str())) {
@@ -81,6 +85,7 @@ pub(super) fn check_query(service: Service, query: &[(String, String)]) -> Resul
         Service::Nova => model.starts_with("nova-"),
         Service::Flux => matches!(model, "flux-general-en" | "flux-general-multi"),
         Service::Aura => model.starts_with("aura-") && !model.ends_with("-nobody"),
+        Service::FluxVoice => ["flux-kit-en", "flux-haley-en", "flux-alexis-en"].contains(&model),
     };
     if !is_known {
         return Err((
@@ -88,6 +93,12 @@ pub(super) fn check_query(service: Service, query: &[(String, String)]) -> Resul
             "INSUFFICIENT_PERMISSIONS",
             format!("Project does not have access to model {model}"),
         ));
+    }
+    let steps = find("speed").map(|speed| speed.parse::<f64>().unwrap_or(0.0) * 20.0);
+    if service == Service::FluxVoice
+        && steps.is_some_and(|steps| !(10.0..=30.0).contains(&steps) || (steps - steps.round()).abs() > 1e-6)
+    {
+        return Err((400, "SPEED_INCREMENT_INVALID", "speed is 0.5 to 1.5 in steps of 0.05".into()));
     }
     let number = |name: &str| find(name).and_then(|text| text.parse::<f64>().ok());
     let (eot, eager) = (number("eot_threshold").unwrap_or(0.7), number("eager_eot_threshold"));

@@ -1,6 +1,6 @@
 //! Who gets a WebSocket? Everybody: what is wrong with a key or a voice is told afterwards.
 
-use super::{Behaviour, MAX_REMEMBERED, Shared, Voice, VoiceLedger, lock, speak::Speaker};
+use super::{Behaviour, ScribeLedger, Shared, VoiceLedger, lock, remember, scribe::Scribe, speak::Speaker};
 use crate::{
     Headers, http,
     line::{Line, Wire},
@@ -42,7 +42,9 @@ async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
     let (path, query) = head.second().split_once('?').unwrap_or((head.second(), ""));
     let voice =
         path.strip_prefix("/v1/text-to-speech/").and_then(|rest| rest.strip_suffix("/multi-stream-input"));
-    let (Some(voice), Some(websocket_key)) = (voice, head.header("sec-websocket-key")) else {
+    let scribe = path == "/v1/speech-to-text/realtime";
+    let websocket_key = head.header("sec-websocket-key").filter(|_| voice.is_some() || scribe);
+    let Some(websocket_key) = websocket_key else {
         let body = r#"{"detail":{"status":"not_found","message":"no such path"}}"#;
         return http::answer(&mut wire, 404, &Headers::new(), body).await;
     };
@@ -51,7 +53,7 @@ async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
     let error = |name: &str, words: &str| Some((name.to_owned(), words.to_owned()));
     if key.is_empty() || key.contains("invalid") {
         behaviour.error = error("invalid_api_key", "Invalid API key");
-    } else if voice == "nobody" {
+    } else if voice == Some("nobody") {
         behaviour.error = error("voice_not_found", "A voice with this id does not exist");
     }
     let headers: Headers = [
@@ -63,15 +65,24 @@ async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
     .into();
     http::write_head(&mut wire, "HTTP/1.1 101 Switching Protocols", &headers, "").await?;
     let query = http::pairs(query);
+    if scribe {
+        let mut ledger = ScribeLedger { query, ..ScribeLedger::default() };
+        let refused = check_scribe(&mut ledger);
+        let (ledger, seen) = watch::channel(ledger);
+        remember(&shared.listeners, key, seen);
+        let line = Line::open(wire, head.rest, Role::Server, behaviour.latency).await;
+        let error = behaviour.error.or(refused.map(|words| ("invalid_request".to_owned(), words)));
+        let error = error.map(|(name, words)| match name.as_str() {
+            "invalid_api_key" => ("auth_error".to_owned(), words),
+            _ => (name, words),
+        });
+        Scribe::new(line, behaviour.listen, ledger).run(error, shared.stop.clone()).await;
+        return Ok(());
+    }
     let mut ledger = VoiceLedger { path: path.to_owned(), query, ..VoiceLedger::default() };
     check(&mut ledger);
     let (ledger, seen) = watch::channel(ledger);
-    shared.voices.send_modify(|all| {
-        if all.len() >= MAX_REMEMBERED {
-            all.remove(0);
-        }
-        all.push(Voice { key, ledger: seen });
-    });
+    remember(&shared.voices, key, seen);
     let line = Line::open(wire, head.rest, Role::Server, behaviour.latency).await;
     Speaker::new(line, behaviour, ledger).run(shared.stop.clone()).await;
     Ok(())
@@ -111,4 +122,43 @@ fn check(ledger: &mut VoiceLedger) {
         wrong.push("inactivity_timeout is above 180".into());
     }
     wrong.into_iter().for_each(|what| ledger.violation(what));
+}
+
+/// What it would refuse, if anything.
+fn check_scribe(ledger: &mut ScribeLedger) -> Option<String> {
+    const KNOWN: &[&str] = &[
+        "model_id",
+        "audio_format",
+        "commit_strategy",
+        "language_code",
+        "secondary_languages",
+        "include_timestamps",
+        "include_language_detection",
+        "keyterms",
+        "no_verbatim",
+        "enable_logging",
+    ];
+    let find = |name: &str| ledger.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let keyterms: Vec<_> = ledger.query.iter().filter(|(name, _)| name == "keyterms").collect();
+    let unknown = ledger.query.iter().find(|(name, _)| !KNOWN.contains(&name.as_str()));
+    let wrong = if let Some((name, _)) = unknown {
+        format!("unknown query parameter {name}")
+    } else if find("model_id") != Some("scribe_v2_realtime") {
+        format!("no such model: {:?}", find("model_id"))
+    } else if find("audio_format") != Some("ulaw_8000") {
+        "audio_format is not ulaw_8000".to_owned()
+    } else if find("commit_strategy").is_some_and(|strategy| strategy != "manual") {
+        "this pretend service knows only manual commits".to_owned()
+    } else if find("language_code").is_some_and(|code| !matches!(code.len(), 2 | 3)) {
+        "language_code with a region".to_owned()
+    } else if keyterms.len() > 50 || keyterms.iter().any(|(_, term)| term.chars().count() > 20) {
+        "too many keyterms, or too long ones".to_owned()
+    } else {
+        return None;
+    };
+    // A model may be the customer's mistake; the rest is the client's.
+    if !wrong.starts_with("no such model") {
+        ledger.violation(wrong.clone());
+    }
+    Some(wrong)
 }

@@ -1,14 +1,16 @@
-//! A pretend ElevenLabs: its voice on the multi-context socket, µ-law at 8 kHz.
+//! A pretend ElevenLabs: its voice on the multi-context socket, and Scribe, which listens. µ-law at 8 kHz.
 //!
-//! What it says can be computed ([`crate::deepgram::audio_of`]), everything a client does wrong is counted, and a
-//! bad key is told as the real one tells it: after a good upgrade. A test finds a call's socket by its key.
+//! What it recognises is scripted and what it says can be computed ([`crate::deepgram::audio_of`]), everything a
+//! client does wrong is counted, and a bad key is told as the real one tells it: after a good upgrade. A test finds a
+//! call's sockets by their key.
 
 mod door;
+mod scribe;
 mod speak;
 
 use crate::{
     Waited,
-    deepgram::{PartEnd, Speak, Utterance},
+    deepgram::{ListenWhen, PartEnd, Speak, Trouble, Utterance},
     waited,
 };
 use std::{
@@ -25,9 +27,33 @@ const MAX_REMEMBERED: usize = 20_000;
 #[derive(Clone, Debug, Default)]
 pub struct Behaviour {
     pub speak: Speak,
+    pub listen: Listening,
     /// Name and words of the error that comes instead of everything.
     pub error: Option<(String, String)>,
     pub latency: Duration,
+}
+
+/// What Scribe hears.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// The words of each segment with speech in it, in order.
+    pub hears: Vec<String>,
+    /// For segments after those.
+    pub fallback: String,
+    /// From a commit to its transcript.
+    pub committed_after: Duration,
+    pub troubles: Vec<(ListenWhen, Trouble)>,
+}
+
+impl Default for Listening {
+    fn default() -> Self {
+        Self {
+            hears: Vec::new(),
+            fallback: "Hello?".to_owned(),
+            committed_after: Duration::from_millis(30),
+            troubles: Vec::new(),
+        }
+    }
 }
 
 /// A running service. Dropping it cuts every connection.
@@ -41,14 +67,30 @@ pub struct ElevenLabs {
 struct Shared {
     by_key: Mutex<HashMap<String, Behaviour>>,
     voices: watch::Sender<Vec<Voice>>,
+    listeners: watch::Sender<Vec<Ear>>,
     stop: CancellationToken,
 }
 
 /// One client's socket, alive or over.
 #[derive(Clone, Debug)]
-pub struct Voice {
+pub struct Part<L> {
     key: String,
-    ledger: watch::Receiver<VoiceLedger>,
+    ledger: watch::Receiver<L>,
+}
+
+pub type Voice = Part<VoiceLedger>;
+pub type Ear = Part<ScribeLedger>;
+
+#[derive(Clone, Debug, Default)]
+pub struct ScribeLedger {
+    pub query: Vec<(String, String)>,
+    /// Sound that was heard.
+    pub heard: Duration,
+    pub commits: usize,
+    /// The segments with speech in them, as they were told.
+    pub turns: Vec<String>,
+    pub violations: Vec<String>,
+    pub end: Option<PartEnd>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -63,13 +105,23 @@ pub struct VoiceLedger {
     pub end: Option<PartEnd>,
 }
 
-impl VoiceLedger {
-    fn violation(&mut self, what: impl Into<String>) {
-        if self.violations.len() < 100 {
-            self.violations.push(what.into());
+macro_rules! violations {
+    ($ledger:ty) => {
+        impl $ledger {
+            fn violation(&mut self, what: impl Into<String>) {
+                if self.violations.len() < MOST_VIOLATIONS {
+                    self.violations.push(what.into());
+                }
+            }
         }
-    }
+    };
 }
+
+violations!(VoiceLedger);
+violations!(ScribeLedger);
+
+/// More tell nothing new.
+const MOST_VIOLATIONS: usize = 100;
 
 impl ElevenLabs {
     /// Listens on a free port of the loopback interface.
@@ -79,6 +131,7 @@ impl ElevenLabs {
         let shared = Arc::new(Shared {
             by_key: Mutex::default(),
             voices: watch::Sender::new(Vec::new()),
+            listeners: watch::Sender::new(Vec::new()),
             stop: CancellationToken::new(),
         });
         tokio::spawn(door::accept_all(listener, shared.clone()));
@@ -101,12 +154,22 @@ impl ElevenLabs {
 
     /// Waits for the socket with this key that comes after `before` others.
     pub async fn voice(&self, key: &str, before: usize, limit: Duration) -> Result<Voice, Waited> {
-        let of_key = |all: &Vec<Voice>| all.iter().filter(|one| one.key == key).nth(before).cloned();
-        waited::wait_until(&self.shared.voices.subscribe(), limit, of_key).await
+        nth(&self.shared.voices, key, before, limit).await
+    }
+
+    pub fn listeners(&self) -> Vec<Ear> {
+        self.shared.listeners.borrow().clone()
+    }
+
+    /// The same for Scribe's.
+    pub async fn listener(&self, key: &str, before: usize, limit: Duration) -> Result<Ear, Waited> {
+        nth(&self.shared.listeners, key, before, limit).await
     }
 
     pub fn violations(&self) -> Vec<String> {
-        self.voices().into_iter().flat_map(|voice| voice.look(|ledger| ledger.violations.clone())).collect()
+        let said = self.voices().into_iter().flat_map(|voice| voice.look(|ledger| ledger.violations.clone()));
+        let heard = self.listeners().into_iter().flat_map(|ear| ear.look(|ledger| ledger.violations.clone()));
+        said.chain(heard).collect()
     }
 }
 
@@ -116,12 +179,31 @@ impl Drop for ElevenLabs {
     }
 }
 
-impl Voice {
-    pub fn look<T>(&self, look: impl FnOnce(&VoiceLedger) -> T) -> T {
+async fn nth<L: Clone + std::fmt::Debug>(
+    parts: &watch::Sender<Vec<Part<L>>>,
+    key: &str,
+    before: usize,
+    limit: Duration,
+) -> Result<Part<L>, Waited> {
+    let of_key = |all: &Vec<Part<L>>| all.iter().filter(|one| one.key == key).nth(before).cloned();
+    waited::wait_until(&parts.subscribe(), limit, of_key).await
+}
+
+fn remember<L>(parts: &watch::Sender<Vec<Part<L>>>, key: String, ledger: watch::Receiver<L>) {
+    parts.send_modify(|all| {
+        if all.len() >= MAX_REMEMBERED {
+            all.remove(0);
+        }
+        all.push(Part { key, ledger });
+    });
+}
+
+impl<L: std::fmt::Debug> Part<L> {
+    pub fn look<T>(&self, look: impl FnOnce(&L) -> T) -> T {
         look(&self.ledger.borrow())
     }
 
-    pub async fn until(&self, is_so: impl Fn(&VoiceLedger) -> bool, limit: Duration) -> Result<(), Waited> {
+    pub async fn until(&self, is_so: impl Fn(&L) -> bool, limit: Duration) -> Result<(), Waited> {
         waited::wait_until(&self.ledger, limit, |ledger| is_so(ledger).then_some(())).await
     }
 }

@@ -1,4 +1,4 @@
-//! What does a connection that speaks send, and when? The sound of its texts, faster than it is spoken.
+//! What does an Aura voice send, and when? The sound of its texts, faster than it is spoken.
 //!
 //! Text waits for the end of a sentence or a `Flush`. Sound carries no name, and what is on its way when a `Clear`
 //! comes still arrives.
@@ -29,7 +29,7 @@ const FLUSH_WINDOW: Duration = Duration::from_secs(60);
 /// Texts waiting to be spoken. A client has one reply at a time.
 const MOST_WAITING: usize = 1_000;
 
-pub(super) struct Speaker {
+pub(super) struct AuraSpeaker {
     line: Line,
     speak: Speak,
     ledger: watch::Sender<SpeakLedger>,
@@ -48,7 +48,7 @@ enum Job {
     Flushed,
 }
 
-impl Speaker {
+impl AuraSpeaker {
     pub fn new(line: Line, speak: Speak, ledger: watch::Sender<SpeakLedger>) -> Self {
         Self {
             line,
