@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use sim::{chat, deepgram, elevenlabs, phone::Phone, voice::speech};
 
-use super::studio::{Studio, cascade, with_elevenlabs};
+use super::{pairs::pairs, studio::Studio};
 use crate::house::LIMIT;
 
 const CALLS: u64 = 200;
@@ -49,16 +49,16 @@ async fn interrupted(studio: &Studio, number: u64) -> i64 {
     hears.latency = Duration::from_millis(dice.between(0, 30));
     let thinks =
         chat::Behaviour { token: Duration::from_millis(dice.between(0, 30)), ..chat::Behaviour::default() };
-    let ear = ["flux-general-en", "nova-3"][number as usize % 2];
-    let elevenlabs = number % 4 < 2;
-    let speak = hears.speak.clone();
-    let voice = elevenlabs::Behaviour { speak, latency: hears.latency, ..elevenlabs::Behaviour::default() };
-    studio.elevenlabs.behave(&key, voice);
+    let all: Vec<_> = pairs().collect();
+    let pair = all[number as usize % all.len()];
+    let (speak, latency) = (hears.speak.clone(), hears.latency);
+    let mut others = elevenlabs::Behaviour { speak, latency, ..elevenlabs::Behaviour::default() };
+    others.listen.hears.clone_from(&hears.listen.hears);
+    studio.elevenlabs.behave(&key, others);
     studio.deepgram.behave(&key, hears);
     studio.chat.behave(&key, thinks.replies([text, "Yes?"]));
-    let claims = cascade(&key, ear);
-    let claims = if elevenlabs { with_elevenlabs(claims) } else { claims };
-    let options = studio.house.phone(claims).delay(Duration::from_millis(dice.between(0, 60)));
+    let options =
+        studio.house.phone(pair.claims_with(&key)).delay(Duration::from_millis(dice.between(0, 60)));
     let phone = Phone::dial(options).await.unwrap();
     phone.say(speech(Duration::from_millis(900), 4 + number % 4));
     let moment = Duration::from_millis(dice.between(0, 4_500));
@@ -76,7 +76,7 @@ async fn interrupted(studio: &Studio, number: u64) -> i64 {
     // The pretend voice says each letter for 65 ms; what lies between two texts is not said.
     let mut left = cleared.played_in_all.as_millis() as usize / 65;
     let mut played = 0;
-    let utterances = if elevenlabs {
+    let utterances = if pair.mouth == "elevenlabs" {
         studio.elevenlabs.voice(&key, 0, LIMIT).await.unwrap().look(|ledger| ledger.utterances.clone())
     } else {
         studio.deepgram.speaker(&key, 0, LIMIT).await.unwrap().look(|ledger| ledger.utterances.clone())

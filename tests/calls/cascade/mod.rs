@@ -1,7 +1,7 @@
-//! A cascade of Deepgram and a chat model behind the real relay.
+//! Cascades of every kind behind the real relay.
 
-mod conversations;
 mod heard;
-mod interruptions;
+mod pairs;
+mod scripts;
 mod studio;
 mod troubles;

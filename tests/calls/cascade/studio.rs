@@ -27,6 +27,7 @@ impl Studio {
         let chat = Chat::start(ChatOptions::default()).await.unwrap();
         let elevenlabs = ElevenLabs::start().await.unwrap();
         let variables = [
+            ("WEBHOOK_ALLOW_PRIVATE", "true".to_owned()),
             ("DEEPGRAM_BASE_URL", deepgram.base_url()),
             ("ELEVENLABS_BASE_URL", elevenlabs.base_url()),
             ("GROQ_BASE_URL", chat.base_url()),
@@ -58,6 +59,12 @@ impl Studio {
         for part in self.deepgram.speakers() {
             part.until(|ledger| ledger.end.is_some(), LIMIT).await.unwrap();
         }
+        for part in self.elevenlabs.listeners() {
+            part.until(|ledger| ledger.end.is_some(), LIMIT).await.unwrap();
+        }
+        for part in self.elevenlabs.voices() {
+            part.until(|ledger| ledger.end.is_some(), LIMIT).await.unwrap();
+        }
     }
 }
 
@@ -80,8 +87,6 @@ pub fn with_elevenlabs(mut claims: Value) -> Value {
     claims["keys"]["elevenlabs"] = claims["keys"]["deepgram"].clone();
     claims
 }
-
-pub const EARS: [&str; 3] = ["flux-general-en", "nova-3", "flux-general-multi"];
 
 /// Says something; which words it is the ear's script knows.
 pub async fn say(phone: &Phone, words: u64, seed: u64) {

@@ -194,27 +194,6 @@ async fn an_ear_that_breaks_or_goes_silent_in_mid_turn_is_opened_anew_and_the_tu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_voice_that_breaks_in_mid_sentence_says_the_rest() {
-    let studio = Studio::open().await;
-    let text = "We open at eight on weekdays and at nine on Saturdays and never on Sundays.";
-    let hears = deepgram::Behaviour::default()
-        .speaking_trouble(SpeakWhen::SoundSent(Duration::from_millis(2_000)), Trouble::Cut);
-    let phone =
-        studio.call("k", hears, chat::Behaviour::default().replies([text]), cascade("k", "nova-3")).await;
-    studio.deepgram.speaker("k", 0, LIMIT).await.unwrap();
-    studio.deepgram.behave("k", deepgram::Behaviour::default());
-    say(&phone, 4, 5).await;
-    phone.agent_finished(Duration::from_millis(500), LIMIT).await.unwrap();
-    let second = studio.deepgram.speaker("k", 1, LIMIT).await.unwrap();
-    let rest = second
-        .look(|ledger| ledger.utterances.iter().map(|one| one.text.clone()).collect::<Vec<_>>().join(" "));
-    assert!(text.ends_with(&rest) && !rest.is_empty(), "{rest:?}");
-    // Two seconds are thirty letters: what was said twice or left out is a word at most.
-    assert!(rest.len().abs_diff(text.len() - 30) <= 10, "{rest:?}");
-    hang_up(&phone).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_voice_that_goes_silent_in_mid_sentence_is_replaced() {
     let studio = Studio::open().await;
     let hears = deepgram::Behaviour::default()

@@ -97,17 +97,27 @@ impl Memory {
         }
     }
 
-    /// The tool has been run, or will not be.
+    /// The tool has been run, or will not be. A result that comes when something else was said since is told
+    /// as if the mind had asked a second time: so it stands where the mind looks, at the end.
     pub fn result(&mut self, id: ToolId, result: String) {
-        self.grow(result.len());
-        let agents = self.entries.iter_mut().rev().filter_map(|entry| match entry {
-            Entry::Agent(spoken) => Some(spoken),
+        let last = self.entries.len().saturating_sub(1);
+        let calls = self.entries.iter_mut().enumerate().rev().filter_map(|(at, entry)| match entry {
+            Entry::Agent(spoken) => Some((at, &mut spoken.calls)),
             Entry::Caller(_) => None,
         });
-        let called = agents.flat_map(|spoken| &mut spoken.calls).find(|called| called.id == id);
-        match called {
-            Some(called) => called.result = Some(result),
-            None => self.size -= result.len().min(self.size),
+        let found = calls.flat_map(|(at, calls)| calls.iter_mut().map(move |called| (at, called)));
+        let Some((at, called)) = { found }.find(|(_, called)| called.id == id) else { return };
+        if at == last {
+            called.result = Some(result);
+            let more = called.result.as_ref().map_or(0, String::len);
+            return self.grow(more);
+        }
+        let mut call = called.call.clone();
+        call.id.push_str("_again");
+        self.agent(NO_ITEM);
+        self.grow(call.len() + result.len());
+        if let Some(spoken) = self.spoken(NO_ITEM) {
+            spoken.calls.push(Called { id, call, result: Some(result) });
         }
     }
 
@@ -249,6 +259,9 @@ impl Entry {
     }
 }
 
+/// No leg gives it to anything that is said.
+const NO_ITEM: ItemId = ItemId(0);
+
 /// A call without a result would be refused.
 const STILL_RUNNING: &str = r#"{"status":"still running, no result yet"}"#;
 
@@ -343,6 +356,28 @@ mod tests {
         memory.result(ToolId(1), "one".into());
         memory.forget(TWO);
         assert_eq!(memory.thread(None)[1..], [calls(""), result("a", "one"), result("b", "two")]);
+    }
+
+    #[test]
+    fn a_result_that_comes_late_stands_at_the_end() {
+        let mut memory = Memory::new(None);
+        memory.agent(ONE);
+        memory.called(ONE, ToolId(1), lookup("a"));
+        memory.agent(TWO);
+        memory.words(TWO, "One moment.");
+        memory.result(ToolId(1), "one".into());
+        let calls = |id: &str| Message::Calls { text: String::new(), calls: vec![lookup(id)] };
+        let result = |id: &str, text: &str| Message::Result { id: id.into(), text: text.into() };
+        assert_eq!(
+            memory.thread(None),
+            [
+                calls("a"),
+                result("a", STILL_RUNNING),
+                Message::Agent("One moment.".into()),
+                calls("a_again"),
+                result("a_again", "one"),
+            ]
+        );
     }
 
     #[test]

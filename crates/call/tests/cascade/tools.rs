@@ -15,7 +15,11 @@ fn live() -> Duo {
 }
 
 fn calls(text: &str, arguments: &str) -> Message {
-    let call = ToolUse { id: "a".into(), name: "lookup".into(), arguments: arguments.into(), extra: None };
+    called("a", text, arguments)
+}
+
+fn called(id: &str, text: &str, arguments: &str) -> Message {
+    let call = ToolUse { id: id.into(), name: "lookup".into(), arguments: arguments.into(), extra: None };
     Message::Calls { text: text.into(), calls: vec![call] }
 }
 
@@ -128,8 +132,13 @@ fn a_caller_who_talks_meanwhile_is_answered_by_a_mind_that_knows_what_is_running
     duo.mouth(MouthEvent::Done(ReplyId(2)));
     let (_, thread) = duo.asked();
     assert_eq!(
-        thread[3..],
-        [result("42"), caller("Are you still there?"), Message::Agent("Yes, I am looking.".into())]
+        thread[4..],
+        [
+            caller("Are you still there?"),
+            Message::Agent("Yes, I am looking.".into()),
+            called("a_again", "", "{}"),
+            Message::Result { id: "a_again".into(), text: "42".into() },
+        ]
     );
 }
 
