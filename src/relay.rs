@@ -110,7 +110,8 @@ fn listen(settings: &Settings, variable: &'static str, port: u16) -> Result<TcpL
 /// Requests at once that are no calls.
 const MONITORS: usize = 64;
 
-fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
+/// What calls share, without listening to anybody.
+pub fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
     let roots: Vec<_> = settings.extra_root.iter().cloned().collect();
     let requests = Arc::unwrap_or_clone(tls::for_requests(&roots));
     let no_client = |error: reqwest::Error| {

@@ -12,6 +12,7 @@ mod mind;
 mod observer;
 mod open;
 mod order;
+pub mod rehearsal;
 mod switchboard;
 mod task;
 mod tools;

@@ -15,7 +15,8 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant)
     let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or("?")).collect();
     match words[..] {
         [] | ["serve"] => return serve::run(since),
-        ["check"] => return check::run(),
+        ["check"] => return check::run(None),
+        ["check", "--agent", path] => return check::run(Some(path)),
         ["--version" | "-V"] => say(io::stdout(), concat!("patchcord ", env!("CARGO_PKG_VERSION"))),
         ["--help" | "-h" | "help"] => say(io::stdout(), HELP),
         _ => {
@@ -33,9 +34,10 @@ fn say(mut to: impl Write, text: &str) {
 
 const HELP: &str = "Plugs a phone call into an AI voice agent
 
-Usage: patchcord [serve | check]
+Usage: patchcord [serve | check [--agent FILE]]
 
   serve      run the relay (the default); its settings are environment variables
-  check      look at settings, ports, keys and clock: what is wrong, and what to do
+  check      look at settings, ports, keys and clock: what is wrong, and what to do;
+             with --agent try the agent of this JSON file: key, model and voice of each leg
   --version  print the version
   --help     print this";

@@ -30,7 +30,12 @@ enum Command {
     /// Make a call token or the TwiML around it, or explain one.
     Token(token::Token),
     /// Look at settings, keys, providers and clock: what is wrong, and what to do.
-    Check,
+    Check {
+        /// Try the agent of this JSON file too: key, model and voice of each leg. It says two sentences at your
+        /// providers' usual price.
+        #[arg(long)]
+        agent: Option<String>,
+    },
 }
 
 pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant) -> ExitCode {
@@ -44,7 +49,7 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant)
     };
     match words.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(since),
-        Command::Check => check::run(),
+        Command::Check { agent } => check::run(agent.as_deref()),
         Command::Token(words) => say(token::run(&words)),
         Command::Demo(words) => say(wait_for(demo::run(words))),
         Command::Call(words) => say(wait_for(until_told(call::run(words)))),

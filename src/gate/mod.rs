@@ -159,6 +159,19 @@ impl Gate {
         Ok(Pass { kid, ..pass })
     }
 
+    /// What a token with these claims would ask for. For those who want to know before there is a call.
+    pub fn config_of(&self, claims: &Value) -> Result<Config, Refusal> {
+        let only = |(name, _): &(&String, &Value)| Body::FIELDS.contains(&name.as_str());
+        let body: serde_json::Map<_, _> = claims
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(only)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        referenced(Value::Object(body).to_string().as_bytes(), &self.rules)
+    }
+
     /// Marks the token as used; refuses it when it was. Once for each call.
     pub fn admit(&self, pass: &Pass, now: SystemTime) -> Result<(), Refusal> {
         self.seen.admit(pass, now)

@@ -1,6 +1,7 @@
 //! The real binary through whole lives: everything it prints, everything it leaves behind, how it stops.
 
 mod canary;
+mod check;
 mod drain;
 mod lines;
 mod process;

@@ -2,6 +2,8 @@
 //!
 //! Everything is looked at, one line each, whatever the first finding is.
 
+mod agents;
+
 use std::{
     io::{self, Write},
     net::SocketAddr,
@@ -12,7 +14,7 @@ use std::{
 
 use reqwest::{
     Client, StatusCode,
-    header::{AUTHORIZATION, DATE},
+    header::{AUTHORIZATION, DATE, HeaderName},
 };
 use secrecy::ExposeSecret;
 
@@ -31,7 +33,8 @@ enum Finding {
 
 use Finding::{Bad, Fine, Odd};
 
-pub fn run() -> ExitCode {
+/// With the path of an agent file, its legs are tried as well.
+pub fn run(agent: Option<&str>) -> ExitCode {
     let settings = match Settings::read(std::env::vars_os()) {
         Ok(settings) => settings,
         Err(problems) => {
@@ -41,7 +44,13 @@ pub fn run() -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return ExitCode::FAILURE };
-    let findings = runtime.block_on(look(&settings));
+    let findings = runtime.block_on(async {
+        let mut findings = look(&settings).await;
+        if let Some(path) = agent {
+            findings.extend(agents::look(&settings, path).await);
+        }
+        findings
+    });
     let mut bad = false;
     for finding in findings {
         let (mark, text) = match finding {
@@ -67,7 +76,9 @@ async fn look(settings: &Settings) -> Vec<Finding> {
     findings.push(port(settings, "OPS_PORT", settings.ops_port));
     findings.extend(provider(&OPENAI, &settings.openai).await);
     // The others are looked at by those who use them.
-    for (look, own) in [(&DEEPGRAM, &settings.deepgram), (&GROQ, &settings.groq)] {
+    let others =
+        [(&DEEPGRAM, &settings.deepgram), (&GROQ, &settings.groq), (&ELEVENLABS, &settings.elevenlabs)];
+    for (look, own) in others {
         if own.key.is_some() {
             findings.extend(provider(look, own).await);
         }
@@ -80,13 +91,39 @@ struct Look {
     name: &'static str,
     variable: &'static str,
     path: &'static str,
+    header: HeaderName,
+    /// Before the key.
     scheme: &'static str,
 }
 
-const OPENAI: Look = Look { name: "openai", variable: "OPENAI_API_KEY", path: "/models", scheme: "Bearer" };
-const GROQ: Look = Look { name: "groq", variable: "GROQ_API_KEY", path: "/models", scheme: "Bearer" };
-const DEEPGRAM: Look =
-    Look { name: "deepgram", variable: "DEEPGRAM_API_KEY", path: "/projects", scheme: "Token" };
+const OPENAI: Look = Look {
+    name: "openai",
+    variable: "OPENAI_API_KEY",
+    path: "/models",
+    header: AUTHORIZATION,
+    scheme: "Bearer ",
+};
+const GROQ: Look = Look {
+    name: "groq",
+    variable: "GROQ_API_KEY",
+    path: "/models",
+    header: AUTHORIZATION,
+    scheme: "Bearer ",
+};
+const DEEPGRAM: Look = Look {
+    name: "deepgram",
+    variable: "DEEPGRAM_API_KEY",
+    path: "/projects",
+    header: AUTHORIZATION,
+    scheme: "Token ",
+};
+const ELEVENLABS: Look = Look {
+    name: "elevenlabs",
+    variable: "ELEVENLABS_API_KEY",
+    path: "/models",
+    header: HeaderName::from_static("xi-api-key"),
+    scheme: "",
+};
 
 fn port(settings: &Settings, variable: &str, port: u16) -> Finding {
     match http::listen(settings.bind, port) {
@@ -102,7 +139,7 @@ fn port(settings: &Settings, variable: &str, port: u16) -> Finding {
 
 /// Whether the provider answers, whether it takes the key, and whether its clock agrees with ours.
 async fn provider(look: &Look, provider: &Provider) -> Vec<Finding> {
-    let Look { name, variable, path, scheme } = look;
+    let Look { name, variable, path, header, scheme } = look;
     let url = provider.base_url.http(path);
     let client = Client::builder().tls_backend_preconfigured(Arc::unwrap_or_clone(tls::for_requests(&[])));
     let client = match client.no_proxy().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).build() {
@@ -111,7 +148,7 @@ async fn provider(look: &Look, provider: &Provider) -> Vec<Finding> {
     };
     let request = client.get(&url);
     let request = match &provider.key {
-        Some(key) => request.header(AUTHORIZATION, format!("{scheme} {}", key.expose_secret())),
+        Some(key) => request.header(header, format!("{scheme}{}", key.expose_secret())),
         None => request,
     };
     let response = match request.send().await {

@@ -1,0 +1,105 @@
+//! `check --agent`: whether key, model and voice of each leg work, found out by using them.
+
+use std::{fs, process::Command};
+
+use serde_json::{Value, json};
+use sim::{
+    chat::{Chat, ChatOptions},
+    deepgram::{Deepgram, DeepgramOptions},
+    elevenlabs::ElevenLabs,
+    openai::{OpenAi, OpenAiOptions},
+};
+
+use crate::process::SECRET;
+
+/// What it prints about these legs, one line each, and whether it was content with everything.
+async fn check(name: &str, legs: Value) -> (bool, Vec<String>) {
+    let deepgram = Deepgram::start(DeepgramOptions::default()).await.unwrap();
+    let chat = Chat::start(ChatOptions::default()).await.unwrap();
+    let elevenlabs = ElevenLabs::start().await.unwrap();
+    let openai = OpenAi::start(OpenAiOptions::default()).await.unwrap();
+    let path = std::env::temp_dir().join(format!("patchcord-check-{}-{name}.json", std::process::id()));
+    fs::write(&path, json!({ "iss": "x", "agent": { "prompt": "Be kind." }, "legs": legs }).to_string())
+        .unwrap();
+    let shown = path.display().to_string();
+    let variables = [
+        ("RELAY_SECRET", SECRET.to_owned()),
+        ("PORT", "0".to_owned()),
+        ("OPS_PORT", "0".to_owned()),
+        ("BIND", "127.0.0.1".to_owned()),
+        ("OPENAI_API_KEY", "sk-one".to_owned()),
+        ("DEEPGRAM_API_KEY", "dg-one".to_owned()),
+        ("GROQ_API_KEY", "gsk-one".to_owned()),
+        ("ELEVENLABS_API_KEY", "el-one".to_owned()),
+        ("OPENAI_BASE_URL", openai.base_url()),
+        ("DEEPGRAM_BASE_URL", deepgram.base_url()),
+        ("GROQ_BASE_URL", chat.base_url()),
+        ("ELEVENLABS_BASE_URL", elevenlabs.base_url()),
+    ];
+    let agent = shown.clone();
+    let output = tokio::task::spawn_blocking(move || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_patchcord"));
+        command.args(["check", "--agent", &agent]).env_clear().envs(variables).output().unwrap()
+    });
+    let output = output.await.unwrap();
+    fs::remove_file(&path).unwrap();
+    let all = String::from_utf8(output.stdout).unwrap();
+    for key in ["one", SECRET] {
+        assert!(!all.contains(key), "{all}");
+    }
+    let about = |line: &str| {
+        line.split_once(&format!("{shown}: ")).map(|(mark, text)| format!("{}{text}", mark.trim_end()))
+    };
+    (output.status.success(), all.lines().filter_map(about).collect())
+}
+
+fn cascade(stt: Value, llm: &str, tts: Value) -> Value {
+    json!({ "kind": "cascade", "stt": stt, "llm": { "provider": "groq", "model": llm }, "tts": tts })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn legs_that_work_say_how_fast() {
+    let flux = json!({ "provider": "deepgram" });
+    let scribe = json!({ "provider": "elevenlabs" });
+    let legs = json!([
+        { "kind": "openai" },
+        cascade(flux, "openai/gpt-oss-20b", json!({ "provider": "deepgram", "voice": "flux-kit-en" })),
+        cascade(scribe, "openai/gpt-oss-20b", json!({ "provider": "elevenlabs", "voice": "v" })),
+    ]);
+    let (content, lines) = check("good", legs).await;
+    assert!(content && lines.len() == 3, "{lines:?}");
+    for (line, kind) in lines.iter().zip(["openai", "cascade", "cascade"]) {
+        assert!(line.starts_with("ok") && line.contains(kind) && line.contains("speaks after"), "{line}");
+        assert_eq!(line.contains("answers after"), kind == "cascade", "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_work_is_named_with_the_providers_own_words() {
+    let flux = || json!({ "provider": "deepgram" });
+    let aura = |voice: &str| json!({ "provider": "deepgram", "voice": voice });
+    let legs = json!([
+        cascade(flux(), "openai/gpt-oss-20b", aura("aura-2-nobody")),
+        cascade(flux(), "llama-3.3-70b-versatile", aura("aura-2-thalia-en")),
+        cascade(flux(), "openai/gpt-oss-20b", json!({ "provider": "elevenlabs", "voice": "nobody" })),
+        cascade(
+            json!({ "provider": "deepgram", "model": "nova-3" }),
+            "openai/gpt-oss-20b",
+            aura("aura-2-thalia-en")
+        ),
+    ]);
+    let (content, lines) = check("bad", legs).await;
+    assert!(!content && lines.len() == 4, "{lines:?}");
+    for (line, words) in
+        lines.iter().zip(["aura-2-nobody", "llama-3.3-70b-versatile", "A voice with this id"])
+    {
+        assert!(line.starts_with("BAD") && line.contains(words), "{line}");
+    }
+    assert!(lines[3].starts_with("ok"), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_no_relay_would_take_says_why() {
+    let (content, lines) = check("typo", json!([{ "kind": "openai", "modle": "x" }])).await;
+    assert!(!content && lines[0].contains("legs[0].modle"), "{lines:?}");
+}
