@@ -10,3 +10,4 @@ mod provider;
 mod raw;
 mod stalls;
 mod tokens;
+mod tools;

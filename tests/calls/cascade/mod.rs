@@ -5,3 +5,5 @@ mod pairs;
 mod scripts;
 mod studio;
 mod troubles;
+
+pub use pairs::{Pair, Script, Talk};
