@@ -20,7 +20,8 @@ use serde_json::Value;
 fn main() {
     let words: Vec<String> = env::args().collect();
     if words.iter().any(|word| word == "--silence") {
-        return silence::of_a_cascade(&[1, 50, 200]);
+        silence::of_a_cascade(&[1, 50, 200]);
+        return cost_of_a_cascade(&[50, 200]);
     }
     if let Some(at) = words.iter().position(|word| word == "floor") {
         return floor::serve(&words[at + 1]);
@@ -34,7 +35,7 @@ fn main() {
         "calls", "in p50, ms", "in p99", "out p50", "out p99", "memory, kB"
     );
     for calls in if quick { &[1, 100][..] } else { &[1, 100, 500, 1_000] } {
-        let figures = load(*calls, if quick { 3 } else { 8 });
+        let figures = load("openai", *calls, if quick { 3 } else { 8 });
         let at = |key: &str, share: &str| figures[key][share].as_f64().unwrap_or(f64::NAN);
         let memory = figures["memory_kb_per_call"].as_f64().unwrap_or(f64::NAN);
         println!(
@@ -47,6 +48,7 @@ fn main() {
     }
     talk::barge_in(if quick { 10 } else { 50 });
     silence::of_a_cascade(if quick { &[1, 20] } else { &[1, 50, 200] });
+    cost_of_a_cascade(if quick { &[20] } else { &[50, 200] });
 }
 
 fn machine() {
@@ -101,7 +103,7 @@ fn against_the_floor(rounds: usize) {
     const CALLS: u32 = 200;
     let (mut ours, mut floor) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        ours.push(load(CALLS, 5)["cpu_ms_per_call_second"].as_f64().unwrap_or(f64::NAN));
+        ours.push(load("openai", CALLS, 5)["cpu_ms_per_call_second"].as_f64().unwrap_or(f64::NAN));
         floor.push(floor::measure(CALLS, 5));
     }
     let median = |values: &mut Vec<f64>| {
@@ -115,10 +117,22 @@ fn against_the_floor(rounds: usize) {
     );
 }
 
+/// Callers who talk with a cascade: what each of them costs.
+fn cost_of_a_cascade(calls: &[u32]) {
+    println!("\n{:<22}{:>26}{:>14}", "cascade calls", "CPU ms per call-second", "memory, kB");
+    for calls in calls {
+        let figures = load("cascade", *calls, 15);
+        let number = |key: &str| figures[key].as_f64().unwrap_or(f64::NAN);
+        let (cpu, memory) = (number("cpu_ms_per_call_second"), number("memory_kb_per_call"));
+        println!("{calls:<22}{cpu:>26.2}{memory:>14.1}");
+    }
+}
+
 /// One run of `patchcord load`.
-fn load(calls: u32, seconds: u32) -> Value {
+fn load(leg: &str, calls: u32, seconds: u32) -> Value {
+    let (calls, seconds) = (calls.to_string(), seconds.to_string());
     let output = Command::new(env!("CARGO_BIN_EXE_patchcord"))
-        .args(["load", "--json", "--calls", &calls.to_string(), "--seconds", &seconds.to_string()])
+        .args(["load", "--json", "--leg", leg, "--calls", &calls, "--seconds", &seconds])
         .output()
         .expect("the load run starts");
     if !output.status.success() {

@@ -1,19 +1,15 @@
-//! `load`: many phones at once.
+//! How long the relay keeps a frame, and what that costs it.
 //!
 //! Each phone sends fifty marked frames a second, and a provider in this process sends each of them back at
-//! once: the worst case for a relay, and the one in which every frame's way can be timed. The relay is a
-//! process of its own, so that what it costs is its own too.
+//! once: the worst case for a relay, and the one in which every frame's way can be timed.
 
 use std::{
-    fs,
-    io::{BufRead, BufReader, IsTerminal},
-    process::{Child, Command, Stdio},
+    io::IsTerminal,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
-use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -24,28 +20,14 @@ use sim::{
 };
 use tokio::time::sleep;
 
-use super::stage::{PRETEND_KEY, claims};
-use crate::gate::mint::Minter;
-
-#[derive(Debug, Args)]
-pub(super) struct Load {
-    /// The stream address of a relay that is already running, with this secret (RELAY_SECRET) and with
-    /// OPENAI_BASE_URL pointing here. Without it a relay of our own is started.
-    url: Option<String>,
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=20_000))]
-    calls: u32,
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
-    seconds: u64,
-    /// The port of our pretend provider, for a relay that is already running.
-    #[arg(long, default_value_t = 0)]
-    provider_port: u16,
-    /// The process id of a relay that is already running, for its CPU time and memory.
-    #[arg(long)]
-    pid: Option<u32>,
-    /// Print the figures as JSON, and nothing else.
-    #[arg(long)]
-    json: bool,
-}
+use super::{
+    Load,
+    relay::{Relay, SECRET, cpu, memory},
+};
+use crate::{
+    cli::stage::{PRETEND_KEY, claims},
+    gate::mint::Minter,
+};
 
 pub(super) async fn run(words: Load) -> anyhow::Result<()> {
     let probe = Arc::new(Probe::new(words.calls as usize));
@@ -58,12 +40,14 @@ pub(super) async fn run(words: Load) -> anyhow::Result<()> {
             (None, url.clone(), std::env::var("RELAY_SECRET").context("RELAY_SECRET must be the relay's")?)
         }
         None => {
-            let relay = Relay::start(&provider, words.calls)?;
-            let url = format!("ws://{}/stream/twilio", relay.address);
+            let providers =
+                [("OPENAI_BASE_URL", provider.base_url()), ("OPENAI_API_KEY", PRETEND_KEY.to_owned())];
+            let relay = Relay::start(&providers, words.calls)?;
+            let url = relay.url();
             (Some(relay), url, SECRET.to_owned())
         }
     };
-    let pid = words.pid.or(relay.as_ref().map(|relay| relay.process.id()));
+    let pid = words.pid.or(relay.as_ref().map(Relay::pid));
     let bar = bar(&words);
     let before = pid.and_then(memory);
     let phones = dial(&words, &url, &secret, &probe, &bar).await?;
@@ -104,50 +88,6 @@ pub(super) async fn run(words: Load) -> anyhow::Result<()> {
         bail!("{lost} calls were lost and {violations} messages were wrong");
     }
     Ok(())
-}
-
-/// A relay as a process of its own. It ends with us.
-struct Relay {
-    process: Child,
-    address: String,
-}
-
-impl Relay {
-    fn start(provider: &OpenAi, calls: u32) -> anyhow::Result<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg("serve")
-            .env_clear()
-            .envs([
-                ("RELAY_SECRET", SECRET.to_owned()),
-                ("PORT", "0".to_owned()),
-                ("OPS_PORT", "0".to_owned()),
-                ("BIND", "127.0.0.1".to_owned()),
-                ("MAX_CALLS", (calls + 10).to_string()),
-                ("MAX_PENDING", (calls + 10).to_string()),
-                ("LOG_FORMAT", "json".to_owned()),
-                ("OPENAI_BASE_URL", provider.base_url()),
-                ("OPENAI_API_KEY", PRETEND_KEY.to_owned()),
-            ])
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("the relay cannot be started")?;
-        let mut lines = BufReader::new(process.stdout.take().context("the relay has no output")?).lines();
-        let listening = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            let line: Value = serde_json::from_str(&line).ok()?;
-            (line["message"] == "listening").then(|| line["address"].as_str().map(str::to_owned)).flatten()
-        });
-        let relay = Self { process, address: listening.context("the relay did not come up")? };
-        // It must be read on, or the relay would wait for us to do so.
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(relay)
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
 }
 
 async fn dial(
@@ -191,7 +131,7 @@ async fn watch(words: &Load, bar: &ProgressBar) -> Duration {
     worst
 }
 
-fn bar(words: &Load) -> ProgressBar {
+pub(super) fn bar(words: &Load) -> ProgressBar {
     if words.json || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -199,7 +139,7 @@ fn bar(words: &Load) -> ProgressBar {
     ProgressBar::new(words.calls.into()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn percentiles(histogram: &Histogram) -> Value {
+pub(super) fn percentiles(histogram: &Histogram) -> Value {
     let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
     json!({
         "p50": ms(histogram.percentile(0.5)),
@@ -235,32 +175,5 @@ fn show(figures: &Value) {
     }
 }
 
-/// CPU seconds that a process has used.
-fn cpu(pid: u32) -> Option<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
-    Some(ticks / TICKS)
-}
-
-/// Resident memory in kilobytes.
-fn memory(pid: u32) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?
-        .trim()
-        .trim_end_matches("kB")
-        .trim()
-        .parse()
-        .ok()
-}
-
-/// The kernel counts CPU time in hundredths of a second, on every Linux that matters here.
-const TICKS: f64 = 100.0;
-
 /// Until every leg is ready and the first burst is over.
 const SETTLE: Duration = Duration::from_secs(2);
-
-/// Of a relay that only we call, on this machine.
-const SECRET: &str = "a secret for load runs on this machine only";
