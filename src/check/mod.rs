@@ -120,7 +120,7 @@ const DEEPGRAM: Look = Look {
 const ELEVENLABS: Look = Look {
     name: "elevenlabs",
     variable: "ELEVENLABS_API_KEY",
-    path: "/models",
+    path: "/user",
     header: HeaderName::from_static("xi-api-key"),
     scheme: "",
 };
@@ -161,24 +161,29 @@ async fn provider(look: &Look, provider: &Provider) -> Vec<Finding> {
             return vec![Bad(text)];
         }
     };
-    let mut findings = vec![match (response.status(), &provider.key) {
-        (_, None) => {
+    let date = date_of(&response);
+    let status = response.status();
+    let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    // A key may be for speech only, and not for questions about its account.
+    let restricted = refused && response.text().await.is_ok_and(|body| body.contains("missing_permissions"));
+    let mut findings = vec![match &provider.key {
+        None => {
             Odd(format!("{name}: reachable; {variable} is not set, so every token must bring its own key"))
         }
-        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(_)) => {
+        Some(_) if refused && !restricted => {
             Bad(format!("{name}: refuses the key in {variable}: make a new one"))
         }
-        (status, Some(_)) if status.is_success() => {
+        Some(_) if restricted || status.is_success() => {
             Fine(format!("{name}: reachable, and takes the key in {variable}"))
         }
-        (status, Some(_)) => {
-            Odd(format!("{name}: answers {status} to GET {path}, so the key could not be tried"))
-        }
+        Some(_) => Odd(format!("{name}: answers {status} to GET {path}, so the key could not be tried")),
     }];
-    let date =
-        response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
     findings.extend(date.map(clock));
     findings
+}
+
+fn date_of(response: &reqwest::Response) -> Option<SystemTime> {
+    httpdate::parse_http_date(response.headers().get(DATE)?.to_str().ok()?).ok()
 }
 
 fn clock(theirs: SystemTime) -> Finding {

@@ -1,10 +1,16 @@
-//! `sim`: the pretend provider on a port of its own, for anyone's tests.
+//! `sim`: the pretend providers on one port, for anyone's tests.
 
 use std::{net::IpAddr, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use sim::openai::{Behaviour, Faults, OpenAi, OpenAiOptions, What, When};
+use sim::{
+    chat::{self, Chat, ChatOptions},
+    deepgram::{self, Deepgram, DeepgramOptions, SpeakWhen, Trouble},
+    elevenlabs::{self, ElevenLabs},
+    front,
+    openai::{Behaviour, Faults, OpenAi, OpenAiOptions, What, When},
+};
 use tokio::net::TcpListener;
 
 use crate::drain::Signals;
@@ -43,15 +49,69 @@ pub(super) async fn run(words: Sim) -> anyhow::Result<()> {
     let listener = TcpListener::bind((words.bind, words.port)).await;
     let listener = listener
         .with_context(|| format!("port {} cannot be opened: is another program using it?", words.port))?;
-    let provider =
-        OpenAi::serve(listener, OpenAiOptions { behaviour: behaviour(&words), ..Default::default() })?;
-    println!("A pretend OpenAI Realtime. Any key but one with `invalid` in it will do. For the relay:\n");
-    println!("  OPENAI_BASE_URL={} OPENAI_API_KEY=sk-pretend\n\nCtrl-C ends it.", provider.base_url());
-    signals.next().await;
-    for violation in provider.violations() {
+    let at = listener.local_addr()?;
+    let openai = OpenAi::start(OpenAiOptions { behaviour: behaviour(&words), ..Default::default() }).await?;
+    let deepgram = Deepgram::start(DeepgramOptions { behaviour: parts(&words) }).await?;
+    let chat = Chat::start(ChatOptions { behaviour: mind(&words), ..ChatOptions::default() }).await?;
+    let elevenlabs = ElevenLabs::start().await?;
+    elevenlabs.behave_all(voice(&words));
+    println!("Pretend providers. Any key but one with `invalid` in it will do. For the relay:\n");
+    println!("  OPENAI_BASE_URL=http://{at}/v1 OPENAI_API_KEY=sk-pretend");
+    println!("  DEEPGRAM_BASE_URL=http://{at}/v1 DEEPGRAM_API_KEY=pretend");
+    println!("  GROQ_BASE_URL=http://{at}/openai/v1 GROQ_API_KEY=gsk-pretend");
+    println!("  ELEVENLABS_BASE_URL=http://{at}/v1 ELEVENLABS_API_KEY=pretend\n\nCtrl-C ends it.");
+    let services = [
+        ("/v1/realtime", openai.address),
+        ("/v1/user", elevenlabs.address),
+        ("/v1/text-to-speech", elevenlabs.address),
+        ("/v1/speech-to-text", elevenlabs.address),
+        ("/v1/chat", chat.address),
+        ("/v1/models", chat.address),
+        ("/openai/", chat.address),
+        ("/v1/", deepgram.address),
+        ("/v2/", deepgram.address),
+    ];
+    tokio::select! {
+        () = front::share(listener, &services) => {}
+        () = signals.next() => {}
+    }
+    let violations = [openai.violations(), deepgram.violations(), chat.violations(), elevenlabs.violations()];
+    for violation in violations.iter().flatten() {
         println!("violation: {violation}");
     }
     Ok(())
+}
+
+/// What a voice does wrong after so much of the agent's speech.
+fn troubles(words: &Sim) -> Vec<(SpeakWhen, Trouble)> {
+    let after = |ms: u64, trouble| (SpeakWhen::SoundSent(Duration::from_millis(ms)), trouble);
+    let cut = words.cut_after.map(|ms| after(ms, Trouble::Cut));
+    let stall = words.stall_after.map(|ms| after(ms, Trouble::Stall));
+    cut.into_iter().chain(stall).collect()
+}
+
+fn parts(words: &Sim) -> deepgram::Behaviour {
+    let mut behaviour =
+        deepgram::Behaviour { latency: Duration::from_millis(words.latency), ..Default::default() };
+    behaviour.speak.troubles = troubles(words);
+    if words.quota {
+        behaviour.refuse = Some((402, r#"{"err_code":"ASR_PAYMENT_REQUIRED","err_msg":"no credit"}"#.into()));
+    }
+    behaviour
+}
+
+fn mind(words: &Sim) -> chat::Behaviour {
+    let fails = std::iter::repeat_n(chat::Fault::overloaded(), words.fail as usize);
+    let first = Duration::from_millis(words.first_audio);
+    chat::Behaviour { first, ..chat::Behaviour::default() }.faults(fails)
+}
+
+fn voice(words: &Sim) -> elevenlabs::Behaviour {
+    let mut behaviour =
+        elevenlabs::Behaviour { latency: Duration::from_millis(words.latency), ..Default::default() };
+    behaviour.speak.troubles = troubles(words);
+    behaviour.error = words.quota.then(|| ("quota_exceeded".to_owned(), "no credits".to_owned()));
+    behaviour
 }
 
 fn behaviour(words: &Sim) -> Behaviour {

@@ -103,3 +103,38 @@ async fn a_file_that_no_relay_would_take_says_why() {
     let (content, lines) = check("typo", json!([{ "kind": "openai", "modle": "x" }])).await;
     assert!(!content && lines[0].contains("legs[0].modle"), "{lines:?}");
 }
+
+#[test]
+#[cfg(feature = "tools")]
+fn the_pretend_providers_of_the_command_line_serve_every_kind_of_leg_on_one_port() {
+    use std::{
+        io::{BufRead, BufReader},
+        process::Stdio,
+    };
+    let mut sim = Command::new(env!("CARGO_BIN_EXE_patchcord"));
+    let mut sim = sim.args(["sim", "--port", "0"]).env_clear().stdout(Stdio::piped()).spawn().unwrap();
+    let mut variables: Vec<(String, String)> = Vec::new();
+    for line in BufReader::new(sim.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        let pairs = line.split_whitespace().filter_map(|word| word.split_once('='));
+        variables.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        if line.contains("Ctrl-C") {
+            break;
+        }
+    }
+    assert_eq!(variables.len(), 8, "{variables:?}");
+    let legs = json!([
+        { "kind": "openai" },
+        cascade(json!({ "provider": "deepgram" }), "openai/gpt-oss-20b", json!({ "provider": "deepgram", "voice": "flux-kit-en" })),
+        cascade(json!({ "provider": "elevenlabs" }), "openai/gpt-oss-20b", json!({ "provider": "elevenlabs", "voice": "v" })),
+    ]);
+    let path = std::env::temp_dir().join(format!("patchcord-sim-{}.json", std::process::id()));
+    fs::write(&path, json!({ "agent": {}, "legs": legs }).to_string()).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_patchcord"));
+    check.args(["check", "--agent", &path.display().to_string()]).env_clear().envs(variables);
+    let output = check.envs([("RELAY_SECRET", SECRET), ("PORT", "0"), ("OPS_PORT", "0")]).output().unwrap();
+    sim.kill().unwrap();
+    sim.wait().unwrap();
+    fs::remove_file(&path).unwrap();
+    let all = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && all.matches("speaks after").count() == 3, "{all}");
+}

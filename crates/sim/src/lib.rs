@@ -8,6 +8,7 @@ pub mod chat;
 pub mod deepgram;
 pub mod dice;
 pub mod elevenlabs;
+pub mod front;
 mod http;
 mod line;
 pub mod openai;

@@ -12,6 +12,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{handshake::derive_accept_key, protocol::Role};
 
+const BAD_KEY: &str = r#"{"detail":{"status":"invalid_api_key","message":"Invalid API key"}}"#;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) async fn accept_all(listener: TcpListener, shared: Arc<Shared>) {
@@ -42,6 +43,11 @@ async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
     let (path, query) = head.second().split_once('?').unwrap_or((head.second(), ""));
     let voice =
         path.strip_prefix("/v1/text-to-speech/").and_then(|rest| rest.strip_suffix("/multi-stream-input"));
+    if path == "/v1/user" {
+        let known = head.header("xi-api-key").is_some_and(|key| !key.is_empty() && !key.contains("invalid"));
+        let (status, body) = if known { (200, r#"{"subscription":{}}"#) } else { (401, BAD_KEY) };
+        return http::answer(&mut wire, status, &Headers::new(), body).await;
+    }
     let scribe = path == "/v1/speech-to-text/realtime";
     let websocket_key = head.header("sec-websocket-key").filter(|_| voice.is_some() || scribe);
     let Some(websocket_key) = websocket_key else {
@@ -49,7 +55,8 @@ async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
         return http::answer(&mut wire, 404, &Headers::new(), body).await;
     };
     let key = head.header("xi-api-key").unwrap_or("").to_owned();
-    let mut behaviour: Behaviour = lock(&shared.by_key).get(&key).cloned().unwrap_or_default();
+    let own = lock(&shared.by_key).get(&key).cloned();
+    let mut behaviour: Behaviour = own.unwrap_or_else(|| lock(&shared.usual).clone());
     let error = |name: &str, words: &str| Some((name.to_owned(), words.to_owned()));
     if key.is_empty() || key.contains("invalid") {
         behaviour.error = error("invalid_api_key", "Invalid API key");

@@ -65,6 +65,7 @@ pub struct ElevenLabs {
 
 #[derive(Debug)]
 struct Shared {
+    usual: Mutex<Behaviour>,
     by_key: Mutex<HashMap<String, Behaviour>>,
     voices: watch::Sender<Vec<Voice>>,
     listeners: watch::Sender<Vec<Ear>>,
@@ -129,6 +130,7 @@ impl ElevenLabs {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
+            usual: Mutex::default(),
             by_key: Mutex::default(),
             voices: watch::Sender::new(Vec::new()),
             listeners: watch::Sender::new(Vec::new()),
@@ -146,6 +148,11 @@ impl ElevenLabs {
     /// From now on sockets with this key behave so.
     pub fn behave(&self, key: &str, behaviour: Behaviour) {
         lock(&self.shared.by_key).insert(key.to_owned(), behaviour);
+    }
+
+    /// The same for all whose key has no behaviour of its own.
+    pub fn behave_all(&self, behaviour: Behaviour) {
+        *lock(&self.shared.usual) = behaviour;
     }
 
     pub fn voices(&self) -> Vec<Voice> {
