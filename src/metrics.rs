@@ -41,6 +41,7 @@ pub struct Metrics {
     tokens: Family<Labels<1>, Counter>,
     queue_high_water: Histogram,
     panics: Counter,
+    rate_left: Family<Labels<2>, Gauge<f64, AtomicU64>>,
     ready_after: Gauge<f64, AtomicU64>,
     tasks: Gauge<i64, AtomicI64>,
 }
@@ -101,6 +102,11 @@ impl Default for Metrics {
                 registry.register_with_unit("queue_high_water", help, Unit::Bytes, histogram.clone());
                 histogram
             },
+            rate_left: register(
+                &mut registry,
+                "rate_left_ratio",
+                "What is left of a model account's limits, as the newest answer says",
+            ),
             panics: register(&mut registry, "panics", "Calls that ended by a mistake of ours"),
             ready_after: register(&mut registry, "ready_after_seconds", "From the process's start to ready"),
             tasks: register(&mut registry, "tasks", "Tasks alive in the process"),
@@ -193,6 +199,11 @@ impl Metrics {
 
     pub fn tool(&self, end: ToolEnd) {
         self.tools.get_or_create(&[("end", end.name())]).inc();
+    }
+
+    /// `of` is what is limited: tokens or requests.
+    pub fn rate_left(&self, provider: &'static str, of: &'static str, share: f64) {
+        self.rate_left.get_or_create(&[("provider", provider), ("of", of)]).set(share);
     }
 
     pub fn draining(&self) {

@@ -7,6 +7,7 @@ use std::{
     collections::VecDeque,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -22,6 +23,8 @@ use hyper::{
 use reqwest::{Client, Response};
 use tokio::sync::mpsc;
 use wire::chat::{self, Answer};
+
+use crate::metrics::Metrics;
 
 pub(super) struct Mind {
     service: Service,
@@ -40,6 +43,7 @@ pub(super) struct Service {
     pub base_url: String,
     /// The key is among them.
     pub headers: HeaderMap,
+    pub metrics: Arc<Metrics>,
     /// The provider's list of models is complete, so a model that is not in it does not exist.
     pub lists_models: bool,
 }
@@ -132,7 +136,11 @@ async fn question(service: Service, ask: AskId, body: Bytes, events: mpsc::Sende
     let request = request
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .header(ACCEPT, HeaderValue::from_static("text/event-stream"));
-    let mut response = match request.body(body).send().await {
+    let sent = request.body(body).send().await;
+    if let Ok(response) = &sent {
+        tell_what_is_left(&service, response.headers());
+    }
+    let mut response = match sent {
         Ok(response) if response.status().is_success() => response,
         Ok(response) => {
             let (failure, again) = refusal(service.provider, response).await;
@@ -156,6 +164,18 @@ async fn question(service: Service, ask: AskId, body: Bytes, events: mpsc::Sende
             if events.send(event).await.is_err() {
                 return;
             }
+        }
+    }
+}
+
+/// How much of the account's limits is left, where the provider says so with each answer.
+fn tell_what_is_left(service: &Service, headers: &HeaderMap) {
+    let number = |name: String| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    for of in ["tokens", "requests"] {
+        let limit = number(format!("x-ratelimit-limit-{of}")).filter(|limit| *limit > 0.0);
+        let left = number(format!("x-ratelimit-remaining-{of}"));
+        if let (Some(left), Some(limit)) = (left, limit) {
+            service.metrics.rate_left(service.provider, of, left / limit);
         }
     }
 }

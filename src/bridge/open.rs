@@ -107,6 +107,7 @@ impl Exchange {
             client: self.clients.next(),
             provider,
             base_url: llm.place.base_url.clone(),
+            metrics: self.metrics.clone(),
             headers: headers.unwrap_or_default(), // without a key the provider says what is missing
             lists_models: llm.place.own,
         };

@@ -54,6 +54,8 @@ async fn the_agent_greets_and_three_turns_are_answered() {
             "{pair:?}"
         );
         assert_eq!(talk.connections(), (1, 1));
+        let page = talk.studio.house.relay.exchange.metrics.page();
+        assert!(page.contains(r#"patchcord_rate_left_ratio{provider="groq",of="tokens"} 0."#), "{page}");
         let summary = talk.end().await;
         assert_eq!(lines(&summary), all, "{pair:?}");
         let usage = summary.usage;
