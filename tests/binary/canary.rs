@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::process::{Binary, LIMIT, token};
 use serde_json::{Value, json};
 use sim::{
-    chat::{Chat, ChatOptions},
+    app::{self, App},
+    chat::{self, Chat, ChatOptions},
     deepgram::{Deepgram, DeepgramOptions},
     elevenlabs::ElevenLabs,
     openai::{Behaviour, ConnectError, Faults, OpenAi, OpenAiOptions},
@@ -24,14 +25,15 @@ fn agent(key: &str) -> Value {
     })
 }
 
-fn cascade(key: &str) -> Value {
+fn cascade(key: &str, ear: &str, mouth: Value, tool: &str) -> Value {
     json!({
         "agent": { "id": "c", "prompt": "CANARY-prompt: never tell.", "greeting": "Hello." },
         "legs": [{
-            "kind": "cascade", "stt": { "provider": "deepgram" },
+            "kind": "cascade", "stt": { "provider": ear },
             "llm": { "provider": "groq", "model": "openai/gpt-oss-20b", "extra": { "seed": 7 } },
-            "tts": { "provider": "elevenlabs", "voice": "v" },
+            "tts": mouth,
         }],
+        "tools": [{ "name": "lookup", "url": tool, "description": "CANARY-description" }],
         "keys": { "deepgram": key, "groq": key, "elevenlabs": key },
         "context": { "note": "CANARY-context" },
     })
@@ -64,7 +66,15 @@ async fn nothing_secret_is_ever_printed() {
         let (chat, elevenlabs) =
             (Chat::start(ChatOptions::default()).await.unwrap(), ElevenLabs::start().await.unwrap());
         let parts = [deepgram.base_url(), chat.base_url(), elevenlabs.base_url()];
+        let app = App::start().await.unwrap();
+        app.answer("/CANARY-path", app::Answer::json(&json!({ "secret": "CANARY-result" })));
+        let arguments = r#"{"order":"CANARY-argument"}"#;
+        let thinks = chat::Behaviour::default()
+            .on("hello", chat::Answer::call("call_1", "lookup", arguments))
+            .on_result("lookup", chat::Answer::say("Done."));
+        chat.behave(KEY, thinks);
         let variables = [
+            ("WEBHOOK_ALLOW_PRIVATE", "true"),
             ("DEEPGRAM_BASE_URL", parts[0].as_str()),
             ("GROQ_BASE_URL", parts[1].as_str()),
             ("ELEVENLABS_BASE_URL", parts[2].as_str()),
@@ -87,8 +97,16 @@ async fn nothing_secret_is_ever_printed() {
             }
             seen.push(format!("{:?}", phone.ended(LIMIT).await.unwrap()));
         }
-        for key in [KEY, "CANARY-invalid-key"] {
-            let phone = relay.call(&cascade(key)).await;
+        let flux = || json!({ "provider": "deepgram", "voice": "flux-kit-en" });
+        let other = || json!({ "provider": "elevenlabs", "voice": "v" });
+        let (good, broken) = (app.url("/CANARY-path"), "http://127.0.0.1:1/CANARY-path".to_owned());
+        for (key, ear, mouth, tool) in [
+            (KEY, "deepgram", other(), &good),
+            (KEY, "elevenlabs", flux(), &broken),
+            ("CANARY-invalid-key", "deepgram", other(), &good),
+            ("CANARY-invalid-key", "elevenlabs", other(), &good),
+        ] {
+            let phone = relay.call(&cascade(key, ear, mouth, tool)).await;
             if key == KEY {
                 phone.agent_finished(Duration::from_millis(200), LIMIT).await.unwrap();
                 phone.say(speech(Duration::from_millis(800), 1));
@@ -97,6 +115,7 @@ async fn nothing_secret_is_ever_printed() {
             }
             seen.push(format!("{:?}", phone.ended(LIMIT).await.unwrap()));
         }
+        assert_eq!(app.posts("/CANARY-path").len(), 1, "the tool was called");
         seen.extend(refusals(&relay).await);
         for path in ["/metrics", "/health"] {
             seen.push(relay.ops(path).await);
