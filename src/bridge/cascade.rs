@@ -9,8 +9,8 @@ use std::{
 };
 
 use call::{
-    Failure, LegCommand, LegEvent,
-    cascade::{Cascade, EarCommand, EarEvent, MindCommand, MouthCommand, MouthEvent, Order},
+    Failure, FailureKind, LegCommand, LegEvent,
+    cascade::{Cascade, EarCommand, EarEvent, MindCommand, MindEvent, MouthCommand, MouthEvent, Order},
 };
 use wire::{Ear, Mouth, Protocol};
 
@@ -58,15 +58,30 @@ impl CascadeLeg {
             let mut any = false;
             if let Poll::Ready(event) = self.ear.poll_event(cx) {
                 any = true;
-                self.core.ear(now, event.unwrap_or_else(EarEvent::Failed));
+                let event = match event.unwrap_or_else(EarEvent::Failed) {
+                    EarEvent::Failed(failure) => EarEvent::Failed(of_claim(failure, "stt")),
+                    other => other,
+                };
+                self.core.ear(now, event);
             }
             if let Poll::Ready(event) = self.mind.poll_event(cx) {
                 any = true;
+                let event = match event {
+                    MindEvent::Gone(failure) => MindEvent::Gone(of_claim(failure, "llm")),
+                    MindEvent::Failed { ask, failure, again } => {
+                        MindEvent::Failed { ask, failure: of_claim(failure, "llm"), again }
+                    }
+                    other => other,
+                };
                 self.core.mind(now, event);
             }
             if let Poll::Ready(event) = self.mouth.poll_event(cx) {
                 any = true;
-                self.core.mouth(now, event.unwrap_or_else(MouthEvent::Failed));
+                let event = match event.unwrap_or_else(MouthEvent::Failed) {
+                    MouthEvent::Failed(failure) => MouthEvent::Failed(of_claim(failure, "tts")),
+                    other => other,
+                };
+                self.core.mouth(now, event);
             }
             if !any {
                 return Poll::Pending;
@@ -119,6 +134,20 @@ impl CascadeLeg {
     pub fn high_water(&self) -> usize {
         let ear = self.ear.open_socket().map_or(0, Wired::high_water);
         ear.max(self.mouth.open_socket().map_or(0, Wired::high_water))
+    }
+}
+
+/// What the provider does not take stands somewhere in the token: there the cure is.
+fn of_claim(failure: Failure, part: &'static str) -> Failure {
+    match failure.kind {
+        FailureKind::Refused | FailureKind::BadKey => {
+            let detail = match &*failure.detail {
+                "" => format!("`{part}` of the leg"),
+                detail => format!("`{part}` of the leg: {detail}"),
+            };
+            Failure { detail: detail.into(), ..failure }
+        }
+        _ => failure,
     }
 }
 

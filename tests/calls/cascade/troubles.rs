@@ -108,6 +108,9 @@ async fn fails(
         PhoneEnd::Closed { code: Some(1011), reason: "leg failed".into() }
     );
     assert!(!failure.to_string().contains(key), "{failure}");
+    if matches!(kind, FailureKind::BadKey | FailureKind::Refused) {
+        assert!(failure.detail.starts_with("`stt` of the leg: "), "the cure is in the token: {failure}");
+    }
     let counted = format!(r#"patchcord_leg_errors_total{{provider="{provider}",kind="{}"}}"#, kind.name());
     assert!(studio.house.number(&counted) >= 1, "{counted}");
 }
