@@ -113,7 +113,7 @@ impl Observer {
             Note::Odd(oddity) => metrics.odd(*oddity),
             Note::Tool { end, .. } => metrics.tool(*end),
             Note::Retry(kind) => warn!(kind = kind.name(), "the answer failed, asking again"),
-            Note::BargeIn | Note::Key(_) | Note::CutShort { .. } => {}
+            Note::BargeIn | Note::Key(_) | Note::Idle { .. } | Note::CutShort { .. } => {}
             Note::Words { whole: false, .. } => return self.tell(note), // too many for a log
             Note::Words { .. } => {}
         }
@@ -163,7 +163,12 @@ impl Observer {
                 line!(warn, provider = failure.provider, kind = failure.kind.name());
             }
             EndReason::CarrierLost | EndReason::NeverStarted | EndReason::Internal => line!(warn),
-            EndReason::CallerHungUp | EndReason::MaxDuration | EndReason::Drained | EndReason::Refused(_) => {
+            EndReason::CallerHungUp
+            | EndReason::AgentHungUp
+            | EndReason::Idle
+            | EndReason::MaxDuration
+            | EndReason::Drained
+            | EndReason::Refused(_) => {
                 line!(info)
             }
         }

@@ -14,7 +14,7 @@ use wire::{
 };
 
 use crate::gate::config::{
-    CascadeLeg, Config, Eagerness, Effort, Hearing, HearingProvider, Leg, NoiseReduction, OpenAiLeg,
+    CascadeLeg, Config, Does, Eagerness, Effort, Hearing, HearingProvider, Leg, NoiseReduction, OpenAiLeg,
     Speaking, Thinking, ThinkingEffort, Tool, Turn, Vad,
 };
 
@@ -30,11 +30,16 @@ pub(super) fn for_call(config: &Config) -> call::Config {
         turn_silence: turn_silence(leg),
         patience: patience(leg),
         tools: config.tools.iter().map(tool).collect(),
+        idle: config.call.idle.clone(),
     }
 }
 
 fn tool(tool: &Tool) -> call::Tool {
-    call::Tool { name: tool.name.clone(), patience: tool.timeout, say: tool.say.clone() }
+    let (patience, does) = match &tool.does {
+        Does::Ask { timeout, .. } => (*timeout, call::Does::Ask),
+        Does::HangUp => (Duration::ZERO, call::Does::HangUp),
+    };
+    call::Tool { name: tool.name.clone(), patience, say: tool.say.clone(), does }
 }
 
 fn function(tool: &Tool) -> Function {

@@ -16,7 +16,13 @@ use call::{ToolEnd, ToolId};
 use reqwest::{Response, Url};
 use serde_json::{Value, json};
 
-use crate::{gate::Config, outward::webhooks::Webhooks};
+use crate::{
+    gate::{
+        Config,
+        config::{Does, Tool},
+    },
+    outward::webhooks::Webhooks,
+};
 
 pub(super) struct Toolbox {
     webhooks: Arc<Webhooks>,
@@ -41,18 +47,18 @@ impl Toolbox {
     }
 
     pub fn run(&mut self, names: CallNames<'_>, config: &Config, id: ToolId, tool: usize, arguments: &str) {
-        let Some(tool) = config.tools.get(tool) else { return };
+        let Some(Tool { name, does: Does::Ask { url, .. }, .. }) = config.tools.get(tool) else { return };
         let running: Running = match serde_json::from_str::<Value>(arguments) {
             Ok(arguments) => {
                 let body = json!({
                     "call": { "id": names.id, "carrier_call_id": names.carrier_call, "agent_id": config.agent.id },
-                    "name": tool.name,
+                    "name": name,
                     "arguments": arguments,
                     "context": config.context,
                 });
                 let message = format!("tool_{}_{}", names.id, id.0);
                 let body = Bytes::from(body.to_string());
-                Box::pin(ask(self.webhooks.clone(), tool.url.clone(), message, body))
+                Box::pin(ask(self.webhooks.clone(), url.clone(), message, body))
             }
             Err(_) => Box::pin(async { failed("The arguments of this call are not JSON.") }),
         };

@@ -16,7 +16,7 @@ use super::{
     loose::Switchable,
     problems::Problems,
     refusal::Code,
-    tools,
+    tools::{self, Idle, Then},
     upstream::{self, Provider},
 };
 
@@ -318,7 +318,25 @@ impl Check<'_> {
             warning: spoken(call.warning_message),
             interruptible: call.interruptible.unwrap_or(true),
             error_message: spoken(call.error_message),
+            idle: call.idle.map(|idle| self.idle(idle)),
         }
+    }
+
+    fn idle(&mut self, asked: Idle) -> call::Idle {
+        let say = asked.say.unwrap_or_default();
+        self.whole("call.idle.after_seconds", Some(asked.after_seconds), 2, 3_600);
+        if say.len() > PROMPTS_MAX {
+            self.add(Code::ClaimsValue, "call.idle.say", format!("has more than {PROMPTS_MAX} entries"));
+        }
+        for (index, text) in say.iter().enumerate().take(PROMPTS_MAX) {
+            let path = format!("call.idle.say[{index}]");
+            self.text(&path, Some(text), SPOKEN_MAX);
+            if text.trim().is_empty() {
+                self.add(Code::ClaimsValue, &path, "is empty");
+            }
+        }
+        let then_hang_up = matches!(asked.then, Some(Then::HangUp));
+        call::Idle { after: Duration::from_secs(asked.after_seconds), say, then_hang_up }
     }
 }
 
@@ -326,6 +344,9 @@ const DEFAULT_MODEL: &str = "gpt-realtime-2.1-mini";
 
 /// More than any Realtime model takes as instructions.
 const PROMPT_MAX: usize = 128 * 1024;
+
+/// Whom nobody answered ten times is alone.
+const PROMPTS_MAX: usize = 10;
 
 /// Two minutes of speech.
 const SPOKEN_MAX: usize = 2_000;

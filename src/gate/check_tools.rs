@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::{
     check::Check,
-    config::Tool,
+    config::{Does, Tool},
     refusal::Code,
-    tools::{self, Function, Knowledge},
+    tools::{self, Function, Knowledge, Plain},
 };
 use crate::outward::address;
 
@@ -18,7 +18,8 @@ impl Check<'_> {
             self.add(Code::ClaimsValue, "tools", format!("has more than {MOST_TOOLS} entries"));
             return Vec::new();
         }
-        if !asked.is_empty() && !self.rules.signs {
+        let asks = |tool: &tools::Tool| matches!(tool, tools::Tool::Function(_) | tools::Tool::Knowledge(_));
+        if asked.iter().any(asks) && !self.rules.signs {
             let text = "need a relay that can sign its requests: set RELAY_SECRET, also beside RELAY_JWKS";
             self.add(Code::ClaimsNotSupported, "tools", text);
             return Vec::new();
@@ -39,10 +40,8 @@ impl Check<'_> {
         match asked {
             tools::Tool::Function(function) => self.function(path, function),
             tools::Tool::Knowledge(knowledge) => self.knowledge(path, knowledge),
-            tools::Tool::HangUp(_)
-            | tools::Tool::Transfer(_)
-            | tools::Tool::SendDtmf(_)
-            | tools::Tool::Mcp(_) => {
+            tools::Tool::HangUp(plain) => self.hang_up(path, plain),
+            tools::Tool::Transfer(_) | tools::Tool::SendDtmf(_) | tools::Tool::Mcp(_) => {
                 let text = "is not supported by this version of the relay: leave the tool out";
                 self.add(Code::ClaimsNotSupported, &format!("{path}.kind"), text);
                 None
@@ -53,13 +52,7 @@ impl Check<'_> {
     fn function(&mut self, path: &str, asked: Function) -> Option<Tool> {
         let Function { name, description, parameters, url, timeout_ms, say } = asked;
         let at = |field: &str| format!("{path}.{field}");
-        // What the models take as a name.
-        let fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if name.is_empty() || name.len() > 64 || !name.chars().all(fine) {
-            let text = "must be 1 to 64 letters, digits, `_` or `-`";
-            self.add(Code::ClaimsValue, &at("name"), text);
-        }
-        self.text(&at("description"), description.as_ref(), 4_000);
+        self.described(path, &name, description.as_ref());
         self.text(&at("say"), say.as_ref(), 500);
         self.whole(&at("timeout_ms"), timeout_ms, 100, 60_000);
         let size = parameters.as_ref().map_or(0, |schema| json!(schema).to_string().len());
@@ -70,7 +63,26 @@ impl Check<'_> {
         let url = url.map_err(|why| self.add(Code::ClaimsUrl, &at("url"), why.to_string())).ok()?;
         let say = say.filter(|say| !say.trim().is_empty());
         let timeout = Duration::from_millis(timeout_ms.unwrap_or(8_000));
-        Some(Tool { name, description, parameters, url, timeout, say })
+        Some(Tool { name, description, parameters, say, does: Does::Ask { url, timeout } })
+    }
+
+    fn hang_up(&mut self, path: &str, asked: Plain) -> Option<Tool> {
+        let name = asked.name.unwrap_or_else(|| "hang_up".into());
+        let usual = "Ends the call. Say goodbye first, in the same answer.";
+        let description = asked.description.unwrap_or_else(|| usual.into());
+        self.described(path, &name, Some(&description));
+        let does = Does::HangUp;
+        Some(Tool { name, description: Some(description), parameters: None, say: None, does })
+    }
+
+    fn described(&mut self, path: &str, name: &str, description: Option<&String>) {
+        // What the models take as a name.
+        let fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if name.is_empty() || name.len() > 64 || !name.chars().all(fine) {
+            let text = "must be 1 to 64 letters, digits, `_` or `-`";
+            self.add(Code::ClaimsValue, &format!("{path}.name"), text);
+        }
+        self.text(&format!("{path}.description"), description, 4_000);
     }
 
     /// A function of one question.

@@ -138,7 +138,7 @@ pub struct EchoLeg {
     pub pause: Duration,
 }
 
-/// Something that the main app does for the agent, behind a signed POST.
+/// Something that the agent can have done.
 #[derive(Clone)]
 pub struct Tool {
     pub name: String,
@@ -146,10 +146,18 @@ pub struct Tool {
     pub description: Option<String>,
     /// A JSON Schema of its arguments.
     pub parameters: Option<serde_json::Map<String, Value>>,
-    pub url: reqwest::Url,
-    pub timeout: Duration,
     /// Spoken while the caller waits.
     pub say: Option<String>,
+    pub does: Does,
+}
+
+/// Who does it.
+#[derive(Clone)]
+pub enum Does {
+    /// The main app, behind a signed POST.
+    Ask { url: reqwest::Url, timeout: Duration },
+    /// The call ends.
+    HangUp,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -159,6 +167,8 @@ pub struct CallRules {
     pub warning: Option<String>,
     pub interruptible: bool,
     pub error_message: Option<String>,
+    /// What happens when nobody speaks.
+    pub idle: Option<call::Idle>,
 }
 
 impl fmt::Debug for Config {
@@ -192,12 +202,13 @@ impl fmt::Debug for Agent {
 
 impl fmt::Debug for CallRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { max, warning, interruptible, error_message } = self;
+        let Self { max, warning, interruptible, error_message, idle } = self;
         f.debug_struct("CallRules")
             .field("max", max)
             .field("warning", &Length(warning))
             .field("interruptible", interruptible)
             .field("error_message", &Length(error_message))
+            .field("idle", &idle.as_ref().map(|idle| idle.after))
             .finish()
     }
 }
@@ -240,10 +251,17 @@ impl fmt::Debug for Thinking {
 /// Without the URL: it may hold a secret of the main app's.
 impl fmt::Debug for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tool")
-            .field("name", &self.name)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("Tool").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Without the URL, as above.
+impl fmt::Debug for Does {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ask { timeout, .. } => write!(f, "Ask({timeout:?})"),
+            Self::HangUp => f.write_str("HangUp"),
+        }
     }
 }
 

@@ -18,11 +18,8 @@ use schemars::JsonSchema;
 /// Everything of the contract that this version cannot do, in one place.
 pub(super) fn not_yet(body: &Body, problems: &mut Problems) {
     let call = body.call.as_ref();
-    let used = [
-        ("report", body.report.is_some()),
-        ("call.idle", call.is_some_and(|call| call.idle.is_some())),
-        ("call.record", call.is_some_and(|call| call.record.is_some())),
-    ];
+    let used =
+        [("report", body.report.is_some()), ("call.record", call.is_some_and(|call| call.record.is_some()))];
     for (path, _) in used.iter().filter(|(_, used)| *used) {
         problems.add(
             Code::ClaimsNotSupported,
@@ -85,7 +82,6 @@ pub(super) struct Knowledge {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "this version reads the grammar of tools, and refuses them")]
 pub(super) struct Plain {
     pub name: Option<String>,
     /// When the agent should do it.
@@ -107,12 +103,13 @@ pub(super) struct Transfer {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "idle callers are not in this version")]
 pub(super) struct Idle {
+    #[cfg_attr(feature = "tools", schemars(range(min = 2, max = 3600)))]
     pub after_seconds: u64,
     /// Spoken one after the other, each after another `after_seconds`.
+    #[cfg_attr(feature = "tools", schemars(length(max = 10)))]
     pub say: Option<Vec<String>>,
-    /// When all is said.
+    /// When all is said. `nothing` when left out.
     pub then: Option<Then>,
 }
 

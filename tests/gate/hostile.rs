@@ -723,10 +723,28 @@ fn values() {
                 "report.events[0]",
             ),
             claim(
-                "idle",
-                json!({ "call": { "idle": { "after_seconds": 8, "say": ["Hello?"], "then": "hang_up" } } }),
-                ClaimsNotSupported,
-                "call.idle",
+                "an impatient agent",
+                json!({ "call": { "idle": { "after_seconds": 1 } } }),
+                ClaimsValue,
+                "call.idle.after_seconds",
+            ),
+            claim(
+                "an agent that asks for nothing",
+                json!({ "call": { "idle": { "after_seconds": 8, "say": ["Hello?", " "] } } }),
+                ClaimsValue,
+                "call.idle.say[1]",
+            ),
+            claim(
+                "an agent that never stops asking",
+                json!({ "call": { "idle": { "after_seconds": 8, "say": vec!["Hello?"; 11] } } }),
+                ClaimsValue,
+                "call.idle.say",
+            ),
+            claim(
+                "an unknown end of patience",
+                json!({ "call": { "idle": { "after_seconds": 8, "then": "MARKER" } } }),
+                ClaimsValue,
+                "call.idle.then",
             ),
             claim(
                 "record",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use patchcord::gate::{
     Gate, GateSettings,
-    config::{Auth, Eagerness, Effort, Leg, NoiseReduction, OpenAiLeg, Turn},
+    config::{Auth, Does, Eagerness, Effort, Leg, NoiseReduction, OpenAiLeg, Tool, Turn},
     mint::Minter,
 };
 use secrecy::ExposeSecret;
@@ -250,11 +250,16 @@ fn tools_of_the_main_app_arrive() {
     ] }));
     let config = config(&gate(), &minter().seal(&claims)).unwrap();
     let [lookup, ask] = &config.tools[..] else { panic!("{:?}", config.tools) };
-    assert_eq!((lookup.name.as_str(), lookup.url.path()), ("lookup", "/lookup"));
+    let asks = |tool: &Tool| match &tool.does {
+        Does::Ask { url, timeout } => (url.path().to_owned(), *timeout),
+        Does::HangUp => panic!("{} hangs up", tool.name),
+    };
+    assert_eq!(lookup.name, "lookup");
+    assert_eq!(asks(lookup), ("/lookup".to_owned(), Duration::from_secs(5)));
     assert_eq!(lookup.description.as_deref(), Some("Finds an order."));
     assert_eq!(json!(lookup.parameters), parameters);
-    assert_eq!((lookup.timeout, lookup.say.as_deref()), (Duration::from_secs(5), Some("One moment.")));
-    assert_eq!((ask.timeout, ask.say.as_deref()), (Duration::from_secs(8), None));
+    assert_eq!((lookup.say.as_deref(), ask.say.as_deref()), (Some("One moment."), None));
+    assert_eq!(asks(ask), ("/ask".to_owned(), Duration::from_secs(8)));
     assert_eq!(json!(ask.parameters)["required"], json!(["question"]));
 }
 
@@ -267,4 +272,19 @@ fn without_a_secret_to_sign_with_no_tool_can_be_called() {
     let claims = with(json!({ "tools": [{ "name": "lookup", "url": "https://app.example.com/x" }] }));
     let refusal = config(&gate, &minter().sign(&claims)).unwrap_err();
     assert!(refusal.to_string().contains("RELAY_SECRET"), "{refusal}");
+}
+
+#[test]
+fn an_agent_that_may_hang_up_and_asks_who_is_silent_arrives() {
+    let claims = with(json!({
+        "tools": [{ "kind": "hang_up" }],
+        "call": { "idle": { "after_seconds": 8, "say": ["Are you still there?"], "then": "hang_up" } },
+    }));
+    let config = config(&gate(), &minter().seal(&claims)).unwrap();
+    let [hang_up] = &config.tools[..] else { panic!("{:?}", config.tools) };
+    assert!(hang_up.name == "hang_up" && matches!(hang_up.does, Does::HangUp));
+    assert!(hang_up.description.as_deref().is_some_and(|text| text.contains("goodbye")));
+    let idle = config.call.idle.unwrap();
+    assert_eq!((idle.after, idle.then_hang_up), (Duration::from_secs(8), true));
+    assert_eq!(idle.say, ["Are you still there?"]);
 }

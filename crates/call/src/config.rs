@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Tool;
+use crate::{Idle, Tool};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -23,6 +23,8 @@ pub struct Config {
     pub patience: Duration,
     /// What the agent can have done.
     pub tools: Vec<Tool>,
+    /// What happens when nobody speaks.
+    pub idle: Option<Idle>,
 }
 
 impl Default for Config {
@@ -36,6 +38,7 @@ impl Default for Config {
             turn_silence: Duration::from_millis(500),
             patience: Duration::from_secs(5),
             tools: Vec::new(),
+            idle: None,
         }
     }
 }

@@ -78,6 +78,7 @@ impl Call {
     }
 
     fn on_speech_started(&mut self) {
+        self.somebody_is_heard();
         self.floor.caller_since = Some(self.now);
         self.floor.caller_stopped = None;
         if self.phase != Phase::Live {
@@ -98,6 +99,7 @@ impl Call {
     }
 
     fn on_speech_stopped(&mut self) {
+        self.somebody_is_heard();
         self.floor.caller_since = None;
         self.floor.caller_stopped = Some(self.now);
         self.timers.clear(Timer::TalkedOver);
@@ -181,6 +183,7 @@ impl Call {
 
     fn on_words(&mut self, speaker: Speaker, item: ItemId, text: String, whole: bool) {
         self.transcript.words(item, &text, whole);
+        self.caller_is_there(speaker, &text);
         self.note(Note::Words { speaker, item, text, whole });
     }
 
@@ -246,6 +249,7 @@ impl Call {
         if self.phase != Phase::Live {
             return;
         }
+        self.stay();
         self.floor.opening = Opening::Over;
         let making = match std::mem::replace(&mut self.floor.answer, Answer::None) {
             Answer::None => false,
@@ -293,9 +297,11 @@ impl Call {
 
     /// Something was played to its end, or nothing more will come: is it time for what waited for that?
     pub(crate) fn on_tape_moved(&mut self) {
+        self.leave_when_all_is_heard();
         if self.playout.is_busy() {
             return;
         }
+        self.somebody_is_heard();
         match self.phase {
             Phase::Live if self.is_greeting() && self.floor.answer == Answer::None => {
                 self.floor.opening = Opening::Over;

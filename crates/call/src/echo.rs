@@ -52,6 +52,7 @@ impl Echo {
             | LegCommand::Truncate { .. }
             | LegCommand::Forget { .. }
             | LegCommand::ToolResult { .. }
+            | LegCommand::Tell(_)
             | LegCommand::Close => {}
         }
     }

@@ -8,6 +8,10 @@ use crate::Failure;
 pub enum EndReason {
     /// The carrier ended the stream, as it does when the caller hangs up.
     CallerHungUp,
+    /// The agent ended the call, after its last words were heard.
+    AgentHungUp,
+    /// Nobody spoke any more, and the agent had asked.
+    Idle,
     /// The carrier's socket broke, or was so far off the protocol that we closed it.
     CarrierLost,
     /// The longest time that the token or the settings allow was over.
@@ -33,6 +37,8 @@ impl EndReason {
     pub fn name(&self) -> &'static str {
         match self {
             Self::CallerHungUp => "caller_hung_up",
+            Self::AgentHungUp => "agent_hung_up",
+            Self::Idle => "idle",
             Self::CarrierLost => "carrier_lost",
             Self::MaxDuration => "max_duration",
             Self::LegFailed(_) => "leg_failed",

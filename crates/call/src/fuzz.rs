@@ -6,8 +6,9 @@ use std::{
 };
 
 use crate::{
-    Audio, Call, CarrierCommand, CarrierEvent, Command, Config, Failure, FailureKind, Gone, Input, ItemId,
-    LegCommand, LegEvent, MarkId, Oddity, Outcome, RefusalCode, ReplyId, Tool, ToolEnd, ToolId, Usage,
+    Audio, Call, CarrierCommand, CarrierEvent, Command, Config, Does, Failure, FailureKind, Gone, Input,
+    ItemId, LegCommand, LegEvent, MarkId, Oddity, Outcome, RefusalCode, ReplyId, Tool, ToolEnd, ToolId,
+    Usage,
 };
 
 /// Watches the commands of one call for what must never happen, and panics when it does.
@@ -153,7 +154,7 @@ fn input(what: u8, number: u8) -> Input {
 
 fn lookup() -> Tool {
     let say = Some("One moment.".into());
-    Tool { name: "lookup".into(), patience: Duration::from_secs(2), say }
+    Tool { name: "lookup".into(), patience: Duration::from_secs(2), say, does: Does::Ask }
 }
 
 /// Longer stories find nothing new.

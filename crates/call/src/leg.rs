@@ -77,6 +77,8 @@ pub enum LegCommand {
     Say(Say),
     /// What came of a tool, as JSON. Nothing is said about it before the next [`LegCommand::Reply`] or turn.
     ToolResult { id: ToolId, result: String },
+    /// The caller did something that has no sound: it belongs into the history, as words of the caller's.
+    Tell(String),
     /// Answer what was said so far. Only needed while turns are [`Turns::Held`], and after tools.
     Reply,
     /// Stop making the reply that is being made.

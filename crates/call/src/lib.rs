@@ -23,9 +23,12 @@ mod floor;
 pub mod fuzz;
 mod gaps;
 mod hold;
+mod keys;
+mod leaving;
 mod leg;
 mod line;
 mod playout;
+mod presence;
 mod pulse;
 mod summary;
 mod timers;
@@ -42,7 +45,8 @@ pub use end::{EndReason, RefusalCode};
 pub use leg::{
     Failure, FailureKind, ItemId, LegCommand, LegEvent, Oddity, Outcome, ReplyId, Say, Turns, Usage,
 };
+pub use presence::Idle;
 pub use summary::{Note, Summary, Tally};
 pub use timers::Timer;
-pub use tools::{Tool, ToolEnd, ToolId};
+pub use tools::{Does, Tool, ToolEnd, ToolId};
 pub use transcript::{Line, Speaker};

@@ -1,8 +1,8 @@
 //! What the carrier says, and what a call makes of it.
 
 use crate::{
-    Audio, Call, CarrierEvent, Closing, EndReason, Gone, LegCommand, Note, Timer, allowance::Verdict,
-    call::Phase, gaps,
+    Audio, Call, CarrierEvent, Closing, EndReason, Gone, LegCommand, Timer, allowance::Verdict, call::Phase,
+    gaps,
 };
 
 impl Call {
@@ -19,10 +19,7 @@ impl Call {
             }
             CarrierEvent::Started(started) => self.on_started(started),
             CarrierEvent::Unfit(code) => self.end(EndReason::Refused(code)),
-            CarrierEvent::Key(key) => {
-                self.tally.keys += 1;
-                self.note(Note::Key(key));
-            }
+            CarrierEvent::Key(key) => self.on_key(key),
             CarrierEvent::Stopped | CarrierEvent::Gone(Gone::Closed) => self.end(EndReason::CallerHungUp),
             CarrierEvent::Gone(Gone::Broken | Gone::Stuck) => self.end(EndReason::CarrierLost),
             CarrierEvent::Gone(Gone::TooLarge) => self.end_with(EndReason::CarrierLost, Closing::TooLarge),

@@ -133,6 +133,11 @@ impl Playout {
         self.pieces.iter().any(|p| p.len > 0 || !p.whole)
     }
 
+    /// How long what is on the tape still plays.
+    pub fn left(&self, now: Instant) -> Duration {
+        ulaw::duration(self.sent - self.heard(now))
+    }
+
     /// Whether there is something on the tape that a clear would throw away.
     pub fn has_audio(&self) -> bool {
         self.sent > self.confirmed

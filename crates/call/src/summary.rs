@@ -19,6 +19,8 @@ pub enum Note {
     Words { speaker: Speaker, item: ItemId, text: String, whole: bool },
     /// Of these words the caller heard only the beginning.
     CutShort { item: ItemId, heard: Duration, sent: Duration, words: String },
+    /// Nobody has spoken for a while; so many questions were asked before.
+    Idle { asked: usize },
     /// The caller pressed a key.
     Key(char),
     /// A tool was called, and has been answered. Without a number: there is no such tool.

@@ -29,6 +29,12 @@ pub enum Timer {
     Filler,
     /// The caller stopped and said nothing: the agent may go on with what its tools brought.
     GoOn,
+    /// The goodbye has had its time.
+    Leaving,
+    /// Nobody has spoken for a while.
+    Idle,
+    /// No more keys come.
+    Keys,
     /// Tell the caller that the time is nearly over.
     Warning,
     /// The longest time for this call is over.
@@ -44,7 +50,7 @@ impl Timer {
     }
 }
 
-const TIMERS: [Timer; 14] = [
+const TIMERS: [Timer; 17] = [
     Timer::Start,
     Timer::LegReady,
     Timer::LegQuiet,
@@ -56,6 +62,9 @@ const TIMERS: [Timer; 14] = [
     Timer::ToolDue,
     Timer::Filler,
     Timer::GoOn,
+    Timer::Leaving,
+    Timer::Idle,
+    Timer::Keys,
     Timer::Warning,
     Timer::MaxDuration,
     Timer::Closing,

@@ -20,6 +20,17 @@ pub struct Tool {
     pub patience: Duration,
     /// Spoken while the caller waits.
     pub say: Option<String>,
+    pub does: Does,
+}
+
+/// Who does it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Does {
+    /// Somebody outside, whose answer goes to the model.
+    #[default]
+    Ask,
+    /// The call itself ends.
+    HangUp,
 }
 
 /// One call of a tool. A leg numbers them upwards.
@@ -62,6 +73,12 @@ pub(crate) struct Tools {
     in_a_row: u32,
 }
 
+impl Tools {
+    pub fn is_running(&self) -> bool {
+        !self.running.is_empty()
+    }
+}
+
 #[derive(Debug)]
 struct Running {
     id: ToolId,
@@ -97,6 +114,10 @@ impl Call {
                 return self.answer_tool(reply, id, result);
             }
         };
+        match self.config.tools[tool].does {
+            Does::Ask => {}
+            Does::HangUp => return self.wants_to_leave(id, tool),
+        }
         self.tools.running.push(Running { id, reply, tool, since: self.now });
         self.watch_tools();
         if self.config.tools[tool].say.is_some() && !self.timers.is_set(Timer::Filler) {
@@ -187,7 +208,7 @@ impl Call {
 }
 
 /// As the model is told it: results are JSON, and so is this.
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     format!(r#"{{"error":"{text}"}}"#)
 }
 

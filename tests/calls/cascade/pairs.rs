@@ -196,6 +196,11 @@ impl Talk {
         summary
     }
 
+    /// The call's summary, when it has ended by itself.
+    pub async fn ended(&mut self) -> Summary {
+        self.news.ended().await
+    }
+
     /// The same when connections have broken.
     pub async fn end_after_trouble(mut self) -> (Summary, Self) {
         self.phone.hang_up();

@@ -141,6 +141,7 @@ impl Cascade {
         match command {
             LegCommand::Hear(audio) => self.hear(audio),
             LegCommand::Say(say) => self.wish(Next::Say(say.text)),
+            LegCommand::Tell(text) => self.memory.caller(text),
             LegCommand::Reply => self.wish(Next::Reply),
             LegCommand::ToolResult { id, result } => self.memory.result(id, result),
             LegCommand::Cancel => self.cancel(),

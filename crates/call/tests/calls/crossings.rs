@@ -33,7 +33,7 @@ fn input() -> impl Strategy<Value = Input> {
         3 => (id.clone(), 1..9u32).prop_map(|(reply, id)| LegEvent::ToolCalled {
             reply: ReplyId(reply),
             id: ToolId(id),
-            name: if id == 5 { "nothing" } else { "lookup" }.into(),
+            name: ["lookup", "nothing", "hang_up"][usize::try_from(id % 7).unwrap_or(0).saturating_sub(4)].into(),
             arguments: "{}".into(),
         }),
         1 => Just(LegEvent::Alive),
@@ -43,13 +43,13 @@ fn input() -> impl Strategy<Value = Input> {
         2 => Just(CarrierEvent::Started(Box::default())),
         9 => (0..5_000u64).prop_map(frame),
         9 => (1..20u32).prop_map(|mark| CarrierEvent::Mark(MarkId(mark))),
-        1 => Just(CarrierEvent::Key('5')),
+        2 => prop::sample::select(vec!['5', '#']).prop_map(CarrierEvent::Key),
         1 => Just(CarrierEvent::Malformed),
     ];
     prop_oneof![
         20 => leg.prop_map(Input::Leg),
         12 => carrier.prop_map(Input::Carrier),
-        2 => any::<bool>().prop_map(|greets| Input::Token(Box::new(if greets { greeting() } else { with_tools() }))),
+        2 => any::<bool>().prop_map(|greets| Input::Token(Box::new(if greets { greeting() } else { with_everything() }))),
         3 => (1..9u32).prop_map(|id| Input::Tool { id: ToolId(id), end: ToolEnd::Done, result: "{}".into() }),
         2 => Just(Input::Admitted),
         9 => Just(Input::Tick),
@@ -77,7 +77,7 @@ proptest! {
         end in ending(),
         after in prop::collection::vec(input(), 0..10),
     ) {
-        let mut scene = if live { Scene::live(with_tools()) } else { Scene::open() };
+        let mut scene = if live { Scene::live(with_everything()) } else { Scene::open() };
         scene.commands();
         let mut watch = Watch::default();
         for (input, wait) in steps {

@@ -3,6 +3,9 @@
 mod answers;
 mod crossings;
 mod interruptions;
+mod keys;
+mod leaving;
 mod lifecycle;
+mod presence;
 mod scene;
 mod tools;

@@ -118,9 +118,19 @@ pub fn with_tools() -> Config {
         name: name.into(),
         patience: Duration::from_secs(8),
         say: say.map(str::to_owned),
+        does: Does::Ask,
     };
     let tools = vec![tool("lookup", Some("One moment, please.")), tool("remember", None)];
     Config { tools, ..Config::default() }
+}
+
+/// And one that hangs up, and asks who is silent.
+pub fn with_everything() -> Config {
+    let mut config = with_tools();
+    config.tools.push(Tool { name: "hang_up".into(), does: Does::HangUp, ..config.tools[1].clone() });
+    let say = vec!["Are you still there?".into()];
+    config.idle = Some(Idle { after: Duration::from_secs(3), say, then_hang_up: true });
+    config
 }
 
 pub fn frame(at_ms: u64) -> CarrierEvent {

@@ -104,7 +104,12 @@ fn failure() -> Failure {
 }
 
 fn lookup() -> Tool {
-    Tool { name: "lookup".into(), patience: Duration::from_secs(2), say: Some("One moment.".into()) }
+    Tool {
+        name: "lookup".into(),
+        patience: Duration::from_secs(2),
+        say: Some("One moment.".into()),
+        does: Does::Ask,
+    }
 }
 
 /// Every reply sounds like its own number, so that what is played says whose it is.

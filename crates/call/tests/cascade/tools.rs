@@ -10,7 +10,7 @@ use call::{
 use crate::duo::Duo;
 
 fn live() -> Duo {
-    let tool = Tool { name: "lookup".into(), patience: Duration::from_secs(8), say: None };
+    let tool = Tool { name: "lookup".into(), patience: Duration::from_secs(8), say: None, does: Does::Ask };
     Duo::live(Config { tools: vec![tool], ..Config::default() })
 }
 

@@ -140,6 +140,15 @@ pub(super) fn tool_result(event_id: &str, call_id: &str, output: &str) -> Frame 
     }))
 }
 
+/// Words of the caller's that have no sound.
+pub(super) fn tell(event_id: &str, text: &str) -> Frame {
+    control(&json!({
+        "type": "conversation.item.create",
+        "event_id": event_id,
+        "item": { "type": "message", "role": "user", "content": [{ "type": "input_text", "text": text }] },
+    }))
+}
+
 pub(super) fn cancel(event_id: &str, response_id: &str) -> Frame {
     control(&json!({ "type": "response.cancel", "event_id": event_id, "response_id": response_id }))
 }

@@ -135,6 +135,10 @@ impl Protocol for Session {
                 }
             }
             LegCommand::Say(Say { text }) => self.create(What::Say(text)),
+            LegCommand::Tell(text) => {
+                let event_id = self.event_id();
+                self.frames.push_back(client::tell(&event_id, &text));
+            }
             LegCommand::Reply => self.create(What::Reply),
             LegCommand::ToolResult { id, result } => {
                 if let Some(call) = self.tool_calls.answered(id) {

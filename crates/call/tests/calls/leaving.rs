@@ -1,0 +1,106 @@
+//! The agent hangs up: after its last word was heard, unless the caller has more to say.
+
+use call::*;
+
+use crate::scene::*;
+
+fn polite() -> Config {
+    let hang_up = Tool { name: "hang_up".into(), does: Does::HangUp, ..with_tools().tools[1].clone() };
+    Config { tools: vec![hang_up], ..Config::default() }
+}
+
+/// The agent says goodbye for so long, and calls its tool.
+fn goodbye(ms: u64) -> Scene {
+    let mut scene = Scene::live(polite());
+    scene.reply(1, 1);
+    if ms > 0 {
+        scene.speech(1, 1, ms);
+    }
+    let (reply, id) = (REPLY, ToolId(1));
+    scene.leg(LegEvent::ToolCalled { reply, id, name: "hang_up".into(), arguments: "{}".into() });
+    scene
+}
+
+/// The last mark that was sent to the carrier.
+fn last_mark(commands: &[Command]) -> MarkId {
+    let mark = |command: &Command| match command {
+        Command::Carrier(CarrierCommand::Mark(mark)) => Some(*mark),
+        _ => None,
+    };
+    commands.iter().rev().find_map(mark).expect("a mark behind the goodbye")
+}
+
+fn reason(scene: &mut Scene) -> Option<EndReason> {
+    scene.ended().map(|summary| summary.reason)
+}
+
+#[test]
+fn the_last_word_is_heard_first() {
+    let mut scene = goodbye(5_000);
+    scene.reply_done(1, 1);
+    let mark = last_mark(&scene.commands());
+    scene.pass(4_900);
+    assert_eq!(scene.leg_commands(), []);
+    assert!(!scene.call.is_over());
+    scene.carrier(CarrierEvent::Mark(mark));
+    assert_eq!(reason(&mut scene), Some(EndReason::AgentHungUp));
+}
+
+#[test]
+fn a_mark_that_never_comes_back_does_not_keep_the_line_open() {
+    let mut scene = goodbye(5_000);
+    scene.reply_done(1, 1);
+    scene.commands();
+    scene.pass(6_900);
+    assert!(!scene.call.is_over());
+    scene.pass(200);
+    assert_eq!(reason(&mut scene), Some(EndReason::AgentHungUp));
+}
+
+#[test]
+fn without_a_goodbye_the_call_ends_at_once_but_not_before_the_reply_is_done() {
+    let mut scene = goodbye(0);
+    assert!(!scene.call.is_over(), "a word may still come");
+    scene.leg(done(1, Outcome::Completed));
+    assert_eq!(reason(&mut scene), Some(EndReason::AgentHungUp));
+}
+
+#[test]
+fn a_caller_who_talks_over_the_goodbye_is_listened_to() {
+    let mut scene = goodbye(5_000);
+    scene.reply_done(1, 1);
+    scene.commands();
+    scene.pass(1_000);
+    scene.leg(LegEvent::SpeechStarted);
+    let refused = r#"{"error":"Not done: the caller still has something to say."}"#;
+    let result = LegCommand::ToolResult { id: ToolId(1), result: refused.into() };
+    assert!(scene.leg_commands().contains(&result));
+    scene.leg(LegEvent::SpeechStopped);
+    scene.leg(LegEvent::TurnCommitted { item: ItemId(100) });
+    scene.reply(2, 2);
+    scene.speech(2, 2, 500);
+    scene.reply_done(2, 2);
+    scene.pass(20_000);
+    assert!(!scene.call.is_over());
+}
+
+#[test]
+fn a_lookup_beside_it_is_spoken_about_first() {
+    let mut config = polite();
+    config.tools.push(with_tools().tools[1].clone());
+    let mut scene = Scene::live(config);
+    scene.leg(LegEvent::ReplyStarted { reply: REPLY });
+    for (id, name) in [(1, "hang_up"), (2, "remember")] {
+        let (id, name) = (ToolId(id), name.into());
+        scene.leg(LegEvent::ToolCalled { reply: REPLY, id, name, arguments: "{}".into() });
+    }
+    scene.input(Input::Tool { id: ToolId(2), end: ToolEnd::Done, result: "42".into() });
+    scene.leg(done(1, Outcome::Completed));
+    assert!(!scene.call.is_over(), "it has something to tell");
+    scene.reply(2, 2);
+    scene.speech(2, 2, 500);
+    scene.reply_done(2, 2);
+    let mark = last_mark(&scene.commands());
+    scene.carrier(CarrierEvent::Mark(mark));
+    assert_eq!(reason(&mut scene), Some(EndReason::AgentHungUp));
+}

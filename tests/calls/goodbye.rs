@@ -1,0 +1,110 @@
+//! How an agent ends a call, notices that nobody is there, and hears of keys: over both kinds of legs.
+
+use std::time::Duration;
+
+use call::EndReason;
+use futures_util::future::join_all;
+use serde_json::json;
+use sim::{
+    chat,
+    openai::{Behaviour, OpenAi, OpenAiOptions, Reply},
+    phone::PhoneEnd,
+    voice::speech,
+};
+
+use crate::{
+    cascade::{MOUTHS, Pair, Script, Talk},
+    house::{House, LIMIT, openai},
+};
+
+const GOODBYE: &str = "You are welcome. Have a nice day, and goodbye!";
+
+fn closed() -> PhoneEnd {
+    PhoneEnd::Closed { code: Some(1000), reason: "call over".into() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openai_hangs_up_after_its_last_word_was_heard() {
+    let provider = OpenAi::start(OpenAiOptions::default()).await.unwrap();
+    let length = Duration::from_millis(2_600);
+    let goodbye = Reply::say_for(GOODBYE, length).and_call("hang_up", "{}", "call_1");
+    provider.behave("sk", Behaviour::default().replies([goodbye]));
+    let house = House::with(&[("OPENAI_BASE_URL", &provider.base_url())]).await;
+    let mut news = house.listen();
+    let mut claims = openai("sk");
+    claims["tools"] = json!([{ "kind": "hang_up" }]);
+    let phone = house.call(claims).await;
+    phone.say(speech(Duration::from_millis(1_200), 5));
+    assert_eq!(phone.ended(LIMIT).await.unwrap(), closed());
+    assert_eq!(phone.look(|phone| phone.played), length, "every sample of it was played");
+    assert_eq!(news.ended().await.reason, EndReason::AgentHungUp);
+    assert_eq!(provider.violations(), Vec::<String>::new());
+    house.idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cascade_hangs_up_after_its_last_word_was_heard() {
+    join_all(MOUTHS.map(|mouth| async move {
+        let pair = Pair { ear: "flux-general-en", mouth };
+        let goodbye = chat::Answer::say(GOODBYE).tool(chat::ToolCall::new("call_1", "hang_up", "{}"));
+        let thinks = chat::Behaviour::default().on("thank", goodbye);
+        let mut script = Script::new(pair, ["Thank you."], thinks);
+        script.claims["tools"] = json!([{ "kind": "hang_up" }]);
+        let mut talk = Talk::begin(pair, script).await;
+        talk.phone.say(speech(Duration::from_millis(900), 5));
+        assert_eq!(talk.phone.ended(LIMIT).await.unwrap(), closed());
+        let sent: Duration = talk.utterances().iter().map(|one| one.sent).sum();
+        assert_eq!(talk.phone.look(|phone| phone.played), sent, "{mouth}");
+        // Each letter takes 65 ms, and the spaces between sentences take none.
+        assert!(sent >= Duration::from_millis(65 * (GOODBYE.len() as u64 - 3)), "{mouth}: {sent:?}");
+        assert_eq!(talk.ended().await.reason, EndReason::AgentHungUp, "{mouth}");
+        talk.studio.is_clean().await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_is_silent_is_asked_and_then_let_go() {
+    let pair = Pair { ear: "scribe_v2_realtime", mouth: "aura-2-thalia-en" };
+    let mut script = Script::new(pair, ["Hello?"], chat::Behaviour::default());
+    let idle = json!({ "after_seconds": 2, "say": ["Are you still there?"], "then": "hang_up" });
+    script.claims["call"] = json!({ "idle": idle });
+    let mut talk = Talk::begin(pair, script).await;
+    assert_eq!(talk.phone.ended(LIMIT).await.unwrap(), closed());
+    assert_eq!(talk.said(), ["Are you still there?"]);
+    assert_eq!(talk.ended().await.reason, EndReason::Idle);
+    talk.studio.is_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_reach_openai_as_words_and_are_answered() {
+    let provider = OpenAi::start(OpenAiOptions::default()).await.unwrap();
+    provider.behave("sk", Behaviour::default().replies([Reply::say("Thank you, one moment.")]));
+    let house = House::with(&[("OPENAI_BASE_URL", &provider.base_url())]).await;
+    let phone = house.call(openai("sk")).await;
+    let leg = provider.connection("sk", LIMIT).await.unwrap();
+    leg.until(|ledger| ledger.appends > 10, LIMIT).await.unwrap();
+    "42#".chars().for_each(|key| phone.press(key));
+    phone.agent_finished(Duration::from_millis(300), LIMIT).await.unwrap();
+    let told = leg.look(|ledger| {
+        let mut created = ledger.events_of("conversation.item.create");
+        created.next().map(|event| event["item"]["content"][0]["text"].clone())
+    });
+    assert_eq!(told, Some(json!("(The caller pressed 42# on the phone's keypad.)")));
+    phone.hang_up();
+    phone.ended(LIMIT).await.unwrap();
+    assert_eq!(provider.violations(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_reach_a_cascade_as_words_and_are_answered() {
+    let pair = Pair { ear: "nova-3", mouth: "elevenlabs" };
+    let thinks = chat::Behaviour::default().on("pressed 42#", chat::Answer::say("Thank you, one moment."));
+    let talk = Talk::begin(pair, Script::new(pair, ["Hello?"], thinks)).await;
+    talk.voice_is_open().await;
+    talk.turn(5).await;
+    "42#".chars().for_each(|key| talk.phone.press(key));
+    talk.finished().await;
+    assert_eq!(talk.said().last().map(String::as_str), Some("Thank you, one moment."));
+    talk.end().await;
+}
