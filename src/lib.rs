@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod outward;
 pub mod relay;
+pub mod report;
 pub mod serve;
 pub mod settings;
 pub mod utc;

@@ -37,6 +37,7 @@ pub struct Metrics {
     gaps: Seconds,
     oddities: Family<Labels<1>, Counter>,
     tools: Family<Labels<1>, Counter>,
+    reports: Family<Labels<1>, Counter>,
     leg_errors: Family<Labels<2>, Counter>,
     tokens: Family<Labels<1>, Counter>,
     queue_high_water: Histogram,
@@ -93,6 +94,7 @@ impl Default for Metrics {
             },
             oddities: register(&mut registry, "oddities", "Events of a leg that were not acted on, by kind"),
             tools: register(&mut registry, "tools", "Calls of tools, by how they ended"),
+            reports: register(&mut registry, "reports", "Reports to main apps, by outcome"),
             leg_errors: register(&mut registry, "leg_errors", "Legs that failed, by provider and kind"),
             tokens: register(&mut registry, "tokens", "What the legs used, by kind"),
             queue_high_water: {
@@ -204,6 +206,10 @@ impl Metrics {
     /// `of` is what is limited: tokens or requests.
     pub fn rate_left(&self, provider: &'static str, of: &'static str, share: f64) {
         self.rate_left.get_or_create(&[("provider", provider), ("of", of)]).set(share);
+    }
+
+    pub fn report(&self, outcome: &'static str) {
+        self.reports.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     pub fn draining(&self) {

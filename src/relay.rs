@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    bridge::{Exchange, Shared},
+    bridge::{Exchange, Here, Shared},
     drain::Lifecycle,
     gate::{self, Gate, fetch::Fetcher},
     http::{self, Entrance, Limits, Slots},
     metrics::Metrics,
     outward::{dial::Dialer, requests::Clients, tls, webhooks::Webhooks},
+    report::Reports,
     settings::{Settings, open_files},
 };
 
@@ -77,6 +78,7 @@ impl Relay {
             serve(listener, http::public(entrance.clone()), connections),
             serve(ops_listener, http::ops(entrance), MONITORS),
         ];
+        exchange.reports.resume();
         exchange.metrics.ready_after(since.elapsed());
         info!(%address, %ops_address, version = env!("CARGO_PKG_VERSION"), ready_ms = since.elapsed().as_millis() as u64, "listening");
         Ok(Self { address, ops_address, exchange, grace: settings.drain, closed, servers })
@@ -87,6 +89,7 @@ impl Relay {
     pub async fn drain(self, hurry: impl Future<Output = ()>) -> bool {
         self.exchange.metrics.draining();
         let over = self.exchange.lifecycle.drain(self.grace, hurry).await;
+        self.exchange.reports.finish(LAST_REPORTS).await;
         self.closed.cancel();
         for server in self.servers {
             server.await.ok();
@@ -107,6 +110,9 @@ fn listen(settings: &Settings, variable: &'static str, port: u16) -> Result<TcpL
     http::listen(settings.bind, port).map_err(|error| StartError::Listen { variable, port, error })
 }
 
+/// After the last call, for reports that main apps have not taken yet. Then each has one more attempt.
+const LAST_REPORTS: Duration = Duration::from_secs(1);
+
 /// Requests at once that are no calls.
 const MONITORS: usize = 64;
 
@@ -123,13 +129,18 @@ pub fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
     let secrets = gate_settings.secrets.iter().map(|(_, secret)| secret);
     let webhooks = Webhooks::new(allow_private, requests.clone(), secrets).map_err(no_client)?;
     let fetcher = Fetcher::new(allow_private, requests).map_err(|problem| vec![problem])?;
+    let (webhooks, metrics) = (Arc::new(webhooks), Arc::new(Metrics::default()));
+    let reports = Reports::new(webhooks.clone(), metrics.clone(), settings.report_spool_dir.as_deref());
+    let here = Here { region: settings.fly.region.clone(), machine: settings.fly.machine.clone() };
     Ok(Exchange::new(Shared {
         gate: Gate::new(gate_settings)?,
         fetcher,
         dialer: Dialer::new(tls::for_sockets(&roots)),
         clients,
-        webhooks: Arc::new(webhooks),
-        metrics: Arc::new(Metrics::default()),
+        webhooks,
+        reports,
+        here,
+        metrics,
         lifecycle: Lifecycle::default(),
         watchers: Default::default(),
     }))

@@ -27,6 +27,7 @@ use crate::{
     gate::{Gate, fetch::Fetcher},
     metrics::Metrics,
     outward::{dial::Dialer, requests::Clients, webhooks::Webhooks},
+    report::Reports,
 };
 
 /// What all calls share. Clones are the same exchange.
@@ -39,9 +40,19 @@ pub struct Shared {
     pub dialer: Dialer,
     pub clients: Clients,
     pub webhooks: Arc<Webhooks>,
+    pub reports: Reports,
+    /// Where this machine is, and which it is.
+    pub here: Here,
     pub metrics: Arc<Metrics>,
     pub lifecycle: Lifecycle,
     pub watchers: Watchers,
+}
+
+/// Region and name of this machine, where the platform says so.
+#[derive(Clone, Debug, Default)]
+pub struct Here {
+    pub region: Option<String>,
+    pub machine: Option<String>,
 }
 
 impl std::ops::Deref for Exchange {

@@ -3,14 +3,22 @@
 //! One line when a call starts and one when it ends, which reads on its own. What was said, and to whom, is
 //! never above debug level; keys, tokens and audio are in none.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
+use bytes::Bytes;
 use call::{EndReason, Note, RefusalCode, Started, Summary};
+use serde_json::Value;
 use tokio::sync::broadcast;
 use tracing::{debug, info, warn};
 
 use super::{Exchange, tools::CallNames};
-use crate::gate::{Config, Refusal};
+use crate::{
+    gate::{Config, Refusal, config::Reporting},
+    report::{self, Names, Report},
+};
 
 /// Something a call has to tell. `call` is our own id of it.
 #[derive(Clone, Debug)]
@@ -57,12 +65,15 @@ pub(super) struct Observer {
     issuer: String,
     agent: String,
     leg: &'static str,
+    account: Option<String>,
+    /// What the token asked for, when it is known.
+    config: Option<Arc<Config>>,
 }
 
 impl Observer {
     pub fn new(exchange: Exchange, id: Arc<str>) -> Self {
-        let (carrier_call, issuer, agent) = Default::default();
-        Self { exchange, id, carrier_call, issuer, agent, leg: "none" }
+        let (carrier_call, issuer, agent, account) = Default::default();
+        Self { exchange, id, carrier_call, issuer, agent, leg: "none", account, config: None }
     }
 }
 
@@ -76,6 +87,7 @@ impl Observer {
     pub fn started(&mut self, started: &Started) {
         // The carrier's word: bounded and printable before it goes into a log.
         self.carrier_call = started.call_id.chars().filter(char::is_ascii_graphic).take(64).collect();
+        self.account.clone_from(&started.account_id);
         tracing::Span::current().record("carrier_call", &self.carrier_call);
         self.exchange.watchers.tell(&self.id, || What::Started);
     }
@@ -94,7 +106,8 @@ impl Observer {
     }
 
     /// The gate knows whose call this is, and the leg is being opened.
-    pub fn dialled(&mut self, config: &Config, issuer: &str) {
+    pub fn dialled(&mut self, config: &Arc<Config>, issuer: &str) {
+        self.config = Some(config.clone());
         self.leg = config.legs[0].kind();
         self.agent = config.agent.id.clone().unwrap_or_default();
         self.issuer = issuer.to_owned();
@@ -107,6 +120,7 @@ impl Observer {
     pub fn note(&mut self, note: Note) {
         let metrics = &self.exchange.metrics;
         match &note {
+            Note::Live => self.report_start(),
             Note::LegReady { after } => metrics.leg_ready(self.leg, *after),
             Note::FirstAudio { after } => metrics.first_audio(*after),
             Note::Answered { after } => metrics.answered(*after),
@@ -130,8 +144,43 @@ impl Observer {
         self.exchange.metrics.barged_in(since.elapsed());
     }
 
+    fn report_start(&self) {
+        let Some(config) = &self.config else { return };
+        if let Some(wanted) = config.report.as_ref().filter(|wanted| wanted.started) {
+            let body = report::started(&self.all_names(), config, SystemTime::now());
+            self.report("started", wanted, &body);
+        }
+    }
+
+    fn report_end(&self, summary: &Summary) {
+        let Some(config) = &self.config else { return };
+        // One that was refused is not the call of this token.
+        let refused = matches!(summary.reason, EndReason::Refused(_));
+        if let Some(wanted) = config.report.as_ref().filter(|wanted| wanted.ended && !refused) {
+            let body = report::ended(&self.all_names(), config, summary, SystemTime::now());
+            self.report("ended", wanted, &body);
+        }
+    }
+
+    fn report(&self, what: &str, wanted: &Reporting, body: &Value) {
+        let (id, url) = (format!("call_{}_{what}", self.id), wanted.url.clone());
+        self.exchange.reports.send(Report { id, url, body: Bytes::from(body.to_string()) });
+    }
+
+    fn all_names(&self) -> Names {
+        let here = self.exchange.here.clone();
+        Names {
+            call: self.id.to_string(),
+            carrier_call: self.carrier_call.clone(),
+            account: self.account.clone(),
+            region: here.region,
+            machine: here.machine,
+        }
+    }
+
     pub fn ended(&self, summary: &Summary, late_for_leg: u64, high_water: usize) {
         let Summary { reason, lasted, was_live, tally, usage, .. } = summary;
+        self.report_end(summary);
         self.exchange.metrics.call_ended(self.leg, summary, late_for_leg, high_water);
         let seconds = (lasted.as_secs_f64() * 10.0).round() / 10.0;
         macro_rules! line {

@@ -81,7 +81,7 @@ fn tell(note: &Note, story: &mut Story, cut: &mut BTreeSet<ItemId>, line: impl F
         Note::Idle { .. } => line("line", "nobody speaks"),
         Note::Retry(kind) => line("leg", &format!("an answer failed ({}), asking again", kind.name())),
         Note::Tool { end, after, .. } => line("tool", &format!("{}, after {}", end.name(), ms(*after))),
-        Note::Words { whole: false, .. } | Note::Odd(_) => {}
+        Note::Words { whole: false, .. } | Note::Odd(_) | Note::Live => {}
     }
 }
 

@@ -84,6 +84,7 @@ pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Probl
     let legs = check.legs(body.legs.unwrap_or_default(), &keys);
     let tools = check.tools(body.tools.unwrap_or_default());
     let call = check.call(body.call.unwrap_or_default());
+    let report = body.report.and_then(|report| check.report(&report));
     let context = body.context.unwrap_or(Value::Null);
     if context.to_string().len() > CONTEXT_MAX {
         check.add(
@@ -92,7 +93,7 @@ pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Probl
             "is longer than 16 kB: keep the rest in the main app and send an id",
         );
     }
-    problems.is_empty().then_some(Config { agent, legs, tools, call, context })
+    problems.is_empty().then_some(Config { agent, legs, tools, call, report, context })
 }
 
 pub(super) struct Check<'a> {

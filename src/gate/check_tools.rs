@@ -1,4 +1,4 @@
-//! The tools of a call, from claims as they were written.
+//! The tools and reports of a call, from claims as they were written.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::{
     check::Check,
-    config::{Does, Tool},
+    config::{Does, Reporting, Tool},
     refusal::Code,
-    tools::{self, Function, Knowledge, Plain},
+    tools::{self, Event, Function, Knowledge, Plain, Report},
 };
 use crate::outward::address;
 
@@ -73,6 +73,28 @@ impl Check<'_> {
         self.described(path, &name, Some(&description));
         let does = Does::HangUp;
         Some(Tool { name, description: Some(description), parameters: None, say: None, does })
+    }
+
+    pub(super) fn report(&mut self, asked: &Report) -> Option<Reporting> {
+        let events = asked.events.as_deref().unwrap_or(&[Event::CallEnded]);
+        for (index, event) in events.iter().enumerate() {
+            if matches!(event, Event::TurnEnded | Event::CallAction) {
+                let text = "is an event that this version of the relay does not send: leave it out";
+                self.add(Code::ClaimsNotSupported, &format!("report.events[{index}]"), text);
+            }
+        }
+        if asked.secret.is_some() {
+            let text = "is not supported by this version of the relay: it signs with a key of RELAY_SECRET";
+            self.add(Code::ClaimsNotSupported, "report.secret", text);
+        }
+        if !self.rules.signs {
+            let text = "needs a relay that can sign its requests: set RELAY_SECRET, also beside RELAY_JWKS";
+            self.add(Code::ClaimsNotSupported, "report", text);
+        }
+        let url = address::check(&asked.url, self.rules.allow_private);
+        let url = url.map_err(|why| self.add(Code::ClaimsUrl, "report.url", why.to_string())).ok()?;
+        let (started, ended) = (events.contains(&Event::CallStarted), events.contains(&Event::CallEnded));
+        Some(Reporting { url, started, ended })
     }
 
     fn described(&mut self, path: &str, name: &str, description: Option<&String>) {

@@ -20,6 +20,7 @@ pub struct Config {
     pub legs: Vec<Leg>,
     pub tools: Vec<Tool>,
     pub call: CallRules,
+    pub report: Option<Reporting>,
     /// The main app's own; `null` when it sent none.
     pub context: Value,
 }
@@ -151,6 +152,14 @@ pub struct Tool {
     pub does: Does,
 }
 
+/// Where the main app hears of the call, and of what.
+#[derive(Clone)]
+pub struct Reporting {
+    pub url: reqwest::Url,
+    pub started: bool,
+    pub ended: bool,
+}
+
 /// Who does it.
 #[derive(Clone)]
 pub enum Does {
@@ -173,13 +182,14 @@ pub struct CallRules {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { agent, legs, tools, call, context } = self;
+        let Self { agent, legs, tools, call, report, context } = self;
         let context = if context.is_null() { Some("none") } else { None };
         f.debug_struct("Config")
             .field("agent", agent)
             .field("legs", legs)
             .field("tools", tools)
             .field("call", call)
+            .field("report", report)
             .field("context", &format_args!("{}", context.unwrap_or("***")))
             .finish()
     }
@@ -252,6 +262,16 @@ impl fmt::Debug for Thinking {
 impl fmt::Debug for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tool").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Without the URL, as above.
+impl fmt::Debug for Reporting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reporting")
+            .field("started", &self.started)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
-//! Tools, and the parts of a token that later versions act on: reports, idle callers, recordings.
+//! Tools, reports and idle callers, and the parts of a token that later versions act on: recordings.
 //!
 //! They are read as strictly as the rest, so that a typo is found today, and then refused by
-//! [`not_yet`]: a call must not silently lose a report. To switch one on, use it in `check` and take its
+//! [`not_yet`]: a call must not silently lose a recording. To switch one on, use it in `check` and take its
 //! line out of [`not_yet`].
 
 use std::collections::BTreeMap;
@@ -18,8 +18,7 @@ use schemars::JsonSchema;
 /// Everything of the contract that this version cannot do, in one place.
 pub(super) fn not_yet(body: &Body, problems: &mut Problems) {
     let call = body.call.as_ref();
-    let used =
-        [("report", body.report.is_some()), ("call.record", call.is_some_and(|call| call.record.is_some()))];
+    let used = [("call.record", call.is_some_and(|call| call.record.is_some()))];
     for (path, _) in used.iter().filter(|(_, used)| *used) {
         problems.add(
             Code::ClaimsNotSupported,
@@ -134,16 +133,17 @@ pub(super) struct Record {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "reports are not in this version")]
 pub(super) struct Report {
+    /// An https address.
     pub url: String,
+    /// `call.ended` when left out.
     pub events: Option<Vec<Event>>,
     /// Signs the reports. Derived from `RELAY_SECRET` when left out.
     #[cfg_attr(feature = "tools", schemars(with = "Option<String>"))]
     pub secret: Option<SecretString>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
 #[cfg_attr(feature = "tools", schemars(rename = "ReportEvent"))]
 pub(super) enum Event {

@@ -5,5 +5,6 @@ mod check;
 mod drain;
 mod lines;
 mod process;
+mod reports;
 mod soak;
 mod tools;

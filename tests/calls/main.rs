@@ -9,6 +9,7 @@ mod goodbye;
 mod house;
 mod provider;
 mod raw;
+mod reports;
 mod stalls;
 mod tokens;
 mod tools;

@@ -711,10 +711,22 @@ fn values() {
                 "tools[0].kind",
             ),
             claim(
-                "report",
-                json!({ "report": { "url": "https://app.example.com/", "events": ["call.ended"] } }),
+                "a report to come",
+                json!({ "report": { "url": "https://app.example.com/", "events": ["call.ended", "turn.ended"] } }),
                 ClaimsNotSupported,
-                "report",
+                "report.events[1]",
+            ),
+            claim(
+                "a report with its own secret",
+                json!({ "report": { "url": "https://app.example.com/", "secret": "MARKER" } }),
+                ClaimsNotSupported,
+                "report.secret",
+            ),
+            claim(
+                "a report to a neighbour",
+                json!({ "report": { "url": "https://169.254.169.254/" } }),
+                ClaimsUrl,
+                "report.url",
             ),
             claim(
                 "report of unknown event",

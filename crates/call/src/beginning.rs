@@ -68,6 +68,7 @@ impl Call {
         let Phase::Connecting { admitted: true, ready: true, .. } = self.phase else { return };
         self.phase = Phase::Live;
         self.was_live = true;
+        self.note(Note::Live);
         self.watch_presence();
         while let Some(audio) = self.hold.pop() {
             self.leg(LegCommand::Hear(audio));

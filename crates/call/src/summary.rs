@@ -9,6 +9,8 @@ use crate::{EndReason, FailureKind, ItemId, Oddity, ToolEnd, Usage, transcript::
 pub enum Note {
     /// The leg was dialled so long ago and is ready now.
     LegReady { after: Duration },
+    /// Caller and agent are connected.
+    Live,
     /// The first sound for the caller goes out, so long after the stream opened.
     FirstAudio { after: Duration },
     /// The agent answers; the leg had said so long ago that the caller stopped.

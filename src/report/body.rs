@@ -1,0 +1,110 @@
+//! What a report says, field by field.
+
+use std::time::{Duration, SystemTime};
+
+use call::{EndReason, Line, Speaker, Summary};
+use serde_json::{Value, json};
+
+use crate::{gate::Config, utc::rfc3339};
+
+/// Who and where.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Ours.
+    pub call: String,
+    /// The carrier's.
+    pub carrier_call: String,
+    pub account: Option<String>,
+    pub region: Option<String>,
+    pub machine: Option<String>,
+}
+
+/// `call.started`: caller and agent are connected.
+pub fn started(names: &Names, config: &Config, at: SystemTime) -> Value {
+    let data = json!({ "call": call(names, config), "context": config.context });
+    json!({ "type": "call.started", "timestamp": rfc3339(at), "data": data })
+}
+
+/// `call.ended`: everything that there is to know of it.
+pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) -> Value {
+    let Summary { reason, lasted, was_live, tally, usage, transcript } = summary;
+    let began = at.checked_sub(*lasted).unwrap_or(at);
+    let leg = config.legs[0].kind();
+    let (outcome, failure) = match reason {
+        EndReason::LegFailed(failure) => {
+            let failure = json!({ "provider": failure.provider, "kind": failure.kind.name(), "detail": failure.detail });
+            ("failed", failure)
+        }
+        _ => ("used", Value::Null),
+    };
+    json!({
+        "type": "call.ended",
+        "timestamp": rfc3339(at),
+        "data": {
+            "call": call(names, config),
+            "started_at": rfc3339(began),
+            "ended_at": rfc3339(at),
+            "seconds": seconds(*lasted),
+            "connected": was_live,
+            "reason": reason.name(),
+            "legs": [{ "kind": leg, "outcome": outcome, "failure": failure }],
+            "transcript": transcript.iter().map(line).collect::<Vec<_>>(),
+            "usage": {
+                "text_tokens_in": usage.text_in,
+                "text_tokens_cached": usage.text_cached,
+                "text_tokens_out": usage.text_out,
+                "audio_tokens_in": usage.audio_in,
+                "audio_tokens_cached": usage.audio_cached,
+                "audio_tokens_out": usage.audio_out,
+                "transcription_tokens": usage.transcription_tokens,
+                "transcription_seconds": (usage.transcription_seconds * 10.0).round() / 10.0,
+            },
+            "counts": {
+                "turns": tally.turns,
+                "replies": tally.replies,
+                "interruptions": tally.barge_ins,
+                "tools": tally.tools,
+                "keys": tally.keys,
+                "frames_in": tally.frames_in,
+                "frames_out": tally.frames_out,
+                "frames_dropped": tally.frames_dropped,
+                "gaps_ms": millis(tally.gaps),
+            },
+            "context": config.context,
+        },
+    })
+}
+
+fn call(names: &Names, config: &Config) -> Value {
+    json!({
+        "id": names.call,
+        "carrier_call_id": names.carrier_call,
+        "account_id": names.account,
+        "agent_id": config.agent.id,
+        "region": names.region,
+        "machine": names.machine,
+    })
+}
+
+fn line(line: &Line) -> Value {
+    let role = match line.speaker {
+        Speaker::Caller => "caller",
+        Speaker::Agent => "agent",
+    };
+    let said = line.said.trim();
+    json!({
+        "role": role,
+        "at_ms": millis(line.at),
+        "said": said,
+        "heard": line.heard.as_deref().unwrap_or(said),
+        "interrupted": line.heard.is_some(),
+    })
+}
+
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).round() / 10.0
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

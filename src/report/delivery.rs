@@ -1,0 +1,209 @@
+//! How a report reaches the main app: tried at once, then with longer and longer pauses, for ten minutes.
+//!
+//! Each report is a task of its own. When the machine stops, each tries one last time, and what is left stays
+//! in the spool or goes into the log.
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{error, warn};
+
+use super::{Report, spool::Spool};
+use crate::{metrics::Metrics, outward::webhooks::Webhooks};
+
+/// All deliveries of the process. Clones are the same.
+#[derive(Clone)]
+pub struct Reports(Arc<Shared>);
+
+struct Shared {
+    webhooks: Arc<Webhooks>,
+    metrics: Arc<Metrics>,
+    spool: Option<Spool>,
+    tasks: TaskTracker,
+    waiting: AtomicUsize,
+    /// There is no time any more.
+    hurry: CancellationToken,
+}
+
+/// What became of one attempt.
+enum Tried {
+    Delivered,
+    /// The main app does not want it, now or ever.
+    Unwanted,
+    NotNow(String),
+}
+
+impl Reports {
+    pub fn new(webhooks: Arc<Webhooks>, metrics: Arc<Metrics>, spool: Option<&Path>) -> Self {
+        let spool = spool.map(Spool::new);
+        let (tasks, waiting, hurry) = Default::default();
+        Self(Arc::new(Shared { webhooks, metrics, spool, tasks, waiting, hurry }))
+    }
+
+    /// Sends what an earlier process left behind.
+    pub fn resume(&self) {
+        let Some(spool) = &self.0.spool else { return };
+        match spool.left() {
+            Ok(left) => {
+                if !left.is_empty() {
+                    warn!(reports = left.len(), "reports of an earlier process are sent now");
+                }
+                left.into_iter().for_each(|report| self.deliver(report, true));
+            }
+            Err(error) => {
+                error!(%error, "REPORT_SPOOL_DIR cannot be read: reports in it wait for the next start")
+            }
+        }
+    }
+
+    /// Comes back at once. What becomes of it is seen in metrics and log.
+    pub fn send(&self, report: Report) {
+        self.deliver(report, false);
+    }
+
+    fn deliver(&self, report: Report, kept: bool) {
+        if self.0.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
+            self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+            return self.0.give_up(&report, "too many reports wait for main apps that do not take them");
+        }
+        let shared = self.0.clone();
+        self.0.tasks.spawn(async move {
+            shared.run(report, kept).await;
+            shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    /// After the last call: everything is delivered, or has had its last chance within this time.
+    pub async fn finish(&self, within: Duration) {
+        self.0.tasks.close();
+        if timeout(within, self.0.tasks.wait()).await.is_err() {
+            self.0.hurry.cancel();
+            timeout(2 * LAST_ATTEMPT, self.0.tasks.wait()).await.ok();
+        }
+    }
+}
+
+impl fmt::Debug for Reports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reports").field("waiting", &self.0.waiting).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    async fn run(&self, report: Report, kept: bool) {
+        let kept = kept || self.keep(&report).await;
+        let start = Instant::now();
+        let mut pauses = PAUSES.into_iter().chain(std::iter::repeat(LONGEST_PAUSE));
+        loop {
+            let why = match self.attempt(&report).await {
+                Tried::Delivered => {
+                    self.metrics.report("delivered");
+                    return self.forget(report.id, kept).await;
+                }
+                Tried::Unwanted => {
+                    self.forget(report.id.clone(), kept).await;
+                    return self.give_up(&report, "the main app says that it is gone (410)");
+                }
+                Tried::NotNow(why) => why,
+            };
+            let over = self.hurry.is_cancelled() || start.elapsed() >= PATIENCE;
+            if over && kept {
+                self.metrics.report("spooled");
+                return warn!(
+                    report = report.id,
+                    why, "a report waits in REPORT_SPOOL_DIR for the next start"
+                );
+            }
+            if over {
+                return self.give_up(&report, &why);
+            }
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.hurry.cancelled() => {} // the last attempt, at once
+            }
+        }
+    }
+
+    async fn attempt(&self, report: &Report) -> Tried {
+        let request =
+            self.webhooks.post(report.url.clone(), &report.id, report.body.clone(), SystemTime::now());
+        let response = tokio::select! {
+            response = request.send() => response,
+            () = sleep(ATTEMPT) => return Tried::NotNow("it did not answer in time".into()),
+            () = self.last_chance() => return Tried::NotNow("it did not answer before the relay stopped".into()),
+        };
+        match response {
+            Ok(response) if response.status().is_success() => Tried::Delivered,
+            Ok(response) if response.status() == 410 => Tried::Unwanted,
+            Ok(response) => Tried::NotNow(format!("it answered {}", response.status().as_u16())),
+            Err(_) => Tried::NotNow("it could not be reached".into()),
+        }
+    }
+
+    async fn last_chance(&self) {
+        self.hurry.cancelled().await;
+        sleep(LAST_ATTEMPT).await;
+    }
+
+    /// Lost for the main app, and for nobody else.
+    fn give_up(&self, report: &Report, why: &str) {
+        self.metrics.report("lost");
+        let body = String::from_utf8_lossy(&report.body);
+        error!(report = report.id, why, body = &*body, "a report was not delivered: here it is");
+    }
+
+    async fn keep(&self, report: &Report) -> bool {
+        let Some(spool) = self.spool.clone() else { return false };
+        let report = report.clone();
+        let kept = tokio::task::spawn_blocking(move || spool.keep(&report)).await;
+        match kept {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                error!(%error, "REPORT_SPOOL_DIR cannot be written: a crash now would lose a report");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    async fn forget(&self, id: String, kept: bool) {
+        if let Some(spool) = self.spool.clone().filter(|_| kept)
+            && let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.forget(&id)).await
+        {
+            warn!(%error, "a delivered report stays in REPORT_SPOOL_DIR and will be sent again");
+        }
+    }
+}
+
+/// Between attempts, and then the longest again and again.
+const PAUSES: [Duration; 6] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+    Duration::from_secs(30),
+];
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// After that a person has to look.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// One attempt, from the name to the answer.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// When the machine stops. With the calls' own last seconds it has to fit behind the grace.
+const LAST_ATTEMPT: Duration = Duration::from_millis(1_500);
+
+/// Of a few kilobytes each.
+const MOST_WAITING: usize = 10_000;
