@@ -9,14 +9,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use call::{EndReason, Note, RefusalCode, Started, Summary};
+use call::{EndReason, Note, RefusalCode, Started, Summary, ToolId};
 use serde_json::Value;
 use tokio::sync::broadcast;
 use tracing::{debug, info, warn};
 
 use super::{Exchange, tools::CallNames};
 use crate::{
-    gate::{Config, Refusal, config::Reporting},
+    gate::{
+        Config, Refusal,
+        config::{Does, Reporting},
+    },
     report::{self, Names, Report},
 };
 
@@ -167,6 +170,16 @@ impl Observer {
         self.exchange.reports.send(Report { id, url, body: Bytes::from(body.to_string()) });
     }
 
+    /// The message that asks the main app to take the caller.
+    pub fn hands_over(&self, id: ToolId, tool: usize, target: &str) -> Option<Report> {
+        let config = self.config.as_ref()?;
+        let Does::Transfer { targets } = &config.tools.get(tool)?.does else { return None };
+        let (number, url) = (targets.get(target)?, config.report.as_ref()?.url.clone());
+        let body = report::transfer(&self.all_names(), config, target, number, SystemTime::now());
+        let id = format!("call_{}_action_{}", self.id, id.0);
+        Some(Report { id, url, body: Bytes::from(body.to_string()) })
+    }
+
     fn all_names(&self) -> Names {
         let here = self.exchange.here.clone();
         Names {
@@ -214,6 +227,7 @@ impl Observer {
             EndReason::CarrierLost | EndReason::NeverStarted | EndReason::Internal => line!(warn),
             EndReason::CallerHungUp
             | EndReason::AgentHungUp
+            | EndReason::Transferred
             | EndReason::Idle
             | EndReason::MaxDuration
             | EndReason::Drained

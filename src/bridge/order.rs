@@ -38,6 +38,8 @@ fn tool(tool: &Tool) -> call::Tool {
     let (patience, does) = match &tool.does {
         Does::Ask { timeout, .. } => (*timeout, call::Does::Ask),
         Does::HangUp => (Duration::ZERO, call::Does::HangUp),
+        // Whether there is such a target is known at once.
+        Does::Transfer { .. } => (Duration::from_secs(1), call::Does::Ask),
     };
     call::Tool { name: tool.name.clone(), patience, say: tool.say.clone(), does }
 }

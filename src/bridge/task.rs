@@ -127,6 +127,10 @@ impl Task {
             any = true;
             self.input(Input::Tool { id, end, result });
         }
+        if let Poll::Ready((id, done)) = self.tools.poll_handed_over(cx) {
+            any = true;
+            self.input(Input::HandedOver { id, done });
+        }
         let deadlines = [self.call.poll_timeout().map(|(at, _)| at), self.leg.poll_timeout()];
         if self.alarm.poll(cx, deadlines.into_iter().flatten().min()).is_ready() {
             any = true;
@@ -177,6 +181,10 @@ impl Task {
                 }
             }
             Command::StopTool(id) => self.tools.stop(id),
+            Command::HandOver { id, tool, target } => match self.observer.hands_over(id, tool, &target) {
+                Some(report) => self.tools.hand_over(id, report),
+                None => self.call.handle(self.now, Input::HandedOver { id, done: false }),
+            },
             Command::Note(note) => {
                 if note == Note::BargeIn {
                     self.barge_in = Some(self.now);

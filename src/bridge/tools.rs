@@ -7,7 +7,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, SystemTime},
 };
 
@@ -15,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use call::{ToolEnd, ToolId};
 use reqwest::{Response, Url};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::{
     gate::{
@@ -22,11 +23,13 @@ use crate::{
         config::{Does, Tool},
     },
     outward::webhooks::Webhooks,
+    report::Report,
 };
 
 pub(super) struct Toolbox {
     webhooks: Arc<Webhooks>,
     running: Vec<(ToolId, Running)>,
+    handing: Option<(ToolId, Pin<Box<dyn Future<Output = bool> + Send>>)>,
 }
 
 type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -43,13 +46,14 @@ pub(super) struct CallNames<'a> {
 
 impl Toolbox {
     pub fn new(webhooks: Arc<Webhooks>) -> Self {
-        Self { webhooks, running: Vec::new() }
+        Self { webhooks, running: Vec::new(), handing: None }
     }
 
     pub fn run(&mut self, names: CallNames<'_>, config: &Config, id: ToolId, tool: usize, arguments: &str) {
-        let Some(Tool { name, does: Does::Ask { url, .. }, .. }) = config.tools.get(tool) else { return };
-        let running: Running = match serde_json::from_str::<Value>(arguments) {
-            Ok(arguments) => {
+        let Some(Tool { name, does, .. }) = config.tools.get(tool) else { return };
+        let running: Running = match (serde_json::from_str::<Value>(arguments), does) {
+            (Err(_), _) => Box::pin(async { failed("The arguments of this call are not JSON.") }),
+            (Ok(arguments), Does::Ask { url, .. }) => {
                 let body = json!({
                     "call": { "id": names.id, "carrier_call_id": names.carrier_call, "agent_id": config.agent.id },
                     "name": name,
@@ -60,9 +64,34 @@ impl Toolbox {
                 let body = Bytes::from(body.to_string());
                 Box::pin(ask(self.webhooks.clone(), url.clone(), message, body))
             }
-            Err(_) => Box::pin(async { failed("The arguments of this call are not JSON.") }),
+            (Ok(arguments), Does::Transfer { targets }) => {
+                let target = arguments["target"].as_str().filter(|target| targets.contains_key(*target));
+                let outcome = match target {
+                    Some(target) => (ToolEnd::HandsOver, target.to_owned()),
+                    None => {
+                        let known: Vec<&String> = targets.keys().collect();
+                        failed(&format!("There is no such target. There are: {}", json!(known)))
+                    }
+                };
+                Box::pin(std::future::ready(outcome))
+            }
+            (Ok(_), Does::HangUp) => return, // the call does that itself
         };
         self.running.push((id, running));
+    }
+
+    /// Tells the main app who takes the caller. What it answers decides whether the call ends.
+    pub fn hand_over(&mut self, id: ToolId, report: Report) {
+        let webhooks = self.webhooks.clone();
+        self.handing = Some((id, Box::pin(async move { is_taken(&webhooks, &report).await })));
+    }
+
+    /// Whether somebody takes the caller, when that is known.
+    pub fn poll_handed_over(&mut self, cx: &mut Context<'_>) -> Poll<(ToolId, bool)> {
+        let Some((id, handing)) = &mut self.handing else { return Poll::Pending };
+        let (id, taken) = (*id, ready!(handing.as_mut().poll(cx)));
+        self.handing = None;
+        Poll::Ready((id, taken))
     }
 
     /// Nobody waits for it any more.
@@ -102,6 +131,17 @@ async fn ask(webhooks: Arc<Webhooks>, url: Url, message: String, body: Bytes) ->
     }
 }
 
+async fn is_taken(webhooks: &Webhooks, report: &Report) -> bool {
+    for _ in 0..2 {
+        let post = webhooks.post(report.url.clone(), &report.id, report.body.clone(), SystemTime::now());
+        if let Ok(Ok(response)) = timeout(ONE_TRY, post.send()).await {
+            return response.status().is_success();
+        }
+        tokio::time::sleep(AGAIN_AFTER).await;
+    }
+    false
+}
+
 async fn read(mut response: Response) -> Outcome {
     let status = response.status();
     if !status.is_success() {
@@ -131,5 +171,8 @@ fn failed(why: &str) -> Outcome {
 
 /// Every byte of it is read by the model, in each turn anew.
 const LONGEST_ANSWER: usize = 64 << 10;
+
+/// Twice this is less than the call waits for it.
+const ONE_TRY: Duration = Duration::from_secs(3);
 
 const AGAIN_AFTER: Duration = Duration::from_millis(200);

@@ -85,6 +85,11 @@ pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Probl
     let tools = check.tools(body.tools.unwrap_or_default());
     let call = check.call(body.call.unwrap_or_default());
     let report = body.report.and_then(|report| check.report(&report));
+    let transfers = tools.iter().any(|tool| matches!(tool.does, config::Does::Transfer { .. }));
+    if transfers && report.is_none() {
+        let text = "needs `report.url`: the main app is told who takes the caller, and dials";
+        check.add(Code::ClaimsMissing, "report", text);
+    }
     let context = body.context.unwrap_or(Value::Null);
     if context.to_string().len() > CONTEXT_MAX {
         check.add(

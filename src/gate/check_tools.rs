@@ -8,7 +8,7 @@ use super::{
     check::Check,
     config::{Does, Reporting, Tool},
     refusal::Code,
-    tools::{self, Event, Function, Knowledge, Plain, Report},
+    tools::{self, Event, Function, Knowledge, Plain, Report, Transfer},
 };
 use crate::outward::address;
 
@@ -41,7 +41,8 @@ impl Check<'_> {
             tools::Tool::Function(function) => self.function(path, function),
             tools::Tool::Knowledge(knowledge) => self.knowledge(path, knowledge),
             tools::Tool::HangUp(plain) => self.hang_up(path, plain),
-            tools::Tool::Transfer(_) | tools::Tool::SendDtmf(_) | tools::Tool::Mcp(_) => {
+            tools::Tool::Transfer(transfer) => self.transfer(path, transfer),
+            tools::Tool::SendDtmf(_) | tools::Tool::Mcp(_) => {
                 let text = "is not supported by this version of the relay: leave the tool out";
                 self.add(Code::ClaimsNotSupported, &format!("{path}.kind"), text);
                 None
@@ -66,6 +67,30 @@ impl Check<'_> {
         Some(Tool { name, description, parameters, say, does: Does::Ask { url, timeout } })
     }
 
+    fn transfer(&mut self, path: &str, asked: Transfer) -> Option<Tool> {
+        let Transfer { name, description, targets } = asked;
+        let name = name.unwrap_or_else(|| "transfer".into());
+        let usual = "Hands the caller to somebody else. Say so first, in the same answer.";
+        let description = description.unwrap_or_else(|| usual.into());
+        self.described(path, &name, Some(&description));
+        let at = format!("{path}.targets");
+        if targets.is_empty() || targets.len() > MOST_TARGETS {
+            self.add(Code::ClaimsValue, &at, format!("must have 1 to {MOST_TARGETS} entries"));
+        }
+        for (target, number) in targets.iter().take(MOST_TARGETS) {
+            self.name(&at, Some(target), 64);
+            self.name(&at, Some(number), 128);
+        }
+        let names: Vec<&String> = targets.keys().collect();
+        let parameters = json!({
+            "type": "object",
+            "properties": { "target": { "type": "string", "enum": names } },
+            "required": ["target"],
+        });
+        let (description, parameters) = (Some(description), parameters.as_object().cloned());
+        Some(Tool { name, description, parameters, say: None, does: Does::Transfer { targets } })
+    }
+
     fn hang_up(&mut self, path: &str, asked: Plain) -> Option<Tool> {
         let name = asked.name.unwrap_or_else(|| "hang_up".into());
         let usual = "Ends the call. Say goodbye first, in the same answer.";
@@ -78,7 +103,7 @@ impl Check<'_> {
     pub(super) fn report(&mut self, asked: &Report) -> Option<Reporting> {
         let events = asked.events.as_deref().unwrap_or(&[Event::CallEnded]);
         for (index, event) in events.iter().enumerate() {
-            if matches!(event, Event::TurnEnded | Event::CallAction) {
+            if *event == Event::TurnEnded {
                 let text = "is an event that this version of the relay does not send: leave it out";
                 self.add(Code::ClaimsNotSupported, &format!("report.events[{index}]"), text);
             }
@@ -119,6 +144,8 @@ impl Check<'_> {
         self.function(path, Function { name, description, parameters, url, timeout_ms, say })
     }
 }
+
+const MOST_TARGETS: usize = 50;
 
 /// Models get worse at choosing long before that.
 const MOST_TOOLS: usize = 64;

@@ -3,7 +3,7 @@
 //! Times are durations, defaults are filled in, keys are the ones to use. A debug print shows neither keys
 //! nor prompts nor `context`, so any of this may be logged.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -167,6 +167,8 @@ pub enum Does {
     Ask { url: reqwest::Url, timeout: Duration },
     /// The call ends.
     HangUp,
+    /// Somebody else takes the caller: names for the model, and the numbers behind them.
+    Transfer { targets: BTreeMap<String, String> },
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -281,6 +283,7 @@ impl fmt::Debug for Does {
         match self {
             Self::Ask { timeout, .. } => write!(f, "Ask({timeout:?})"),
             Self::HangUp => f.write_str("HangUp"),
+            Self::Transfer { targets } => write!(f, "Transfer({} targets)", targets.len()),
         }
     }
 }

@@ -90,7 +90,6 @@ pub(super) struct Plain {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "this version reads the grammar of tools, and refuses them")]
 pub(super) struct Transfer {
     pub name: Option<String>,
     pub description: Option<String>,
@@ -136,7 +135,7 @@ pub(super) struct Record {
 pub(super) struct Report {
     /// An https address.
     pub url: String,
-    /// `call.ended` when left out.
+    /// `call.ended` when left out. `call.action` comes whenever there is one.
     pub events: Option<Vec<Event>>,
     /// Signs the reports. Derived from `RELAY_SECRET` when left out.
     #[cfg_attr(feature = "tools", schemars(with = "Option<String>"))]

@@ -75,6 +75,18 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) 
     })
 }
 
+/// `call.action`: the main app has to do something, and says with 2xx that it will.
+pub fn transfer(names: &Names, config: &Config, target: &str, number: &str, at: SystemTime) -> Value {
+    let data = json!({
+        "call": call(names, config),
+        "action": "transfer",
+        "target": target,
+        "number": number,
+        "context": config.context,
+    });
+    json!({ "type": "call.action", "timestamp": rfc3339(at), "data": data })
+}
+
 fn call(names: &Names, config: &Config) -> Value {
     json!({
         "id": names.call,

@@ -9,7 +9,7 @@ mod delivery;
 mod spool;
 
 pub use self::{
-    body::{Names, ended, started},
+    body::{Names, ended, started, transfer},
     delivery::Reports,
 };
 

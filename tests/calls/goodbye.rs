@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use call::EndReason;
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use sim::{
+    app::{self, App},
     chat,
     openai::{Behaviour, OpenAi, OpenAiOptions, Reply},
     phone::PhoneEnd,
@@ -61,6 +62,71 @@ async fn a_cascade_hangs_up_after_its_last_word_was_heard() {
         talk.studio.is_clean().await;
     }))
     .await;
+}
+
+fn transfer(app: &App) -> (Value, Value) {
+    let tools = json!([{ "kind": "transfer", "targets": { "sales": "+15550100" } }]);
+    (tools, json!({ "url": app.url("/report") }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_is_handed_to_a_person_when_the_announcement_was_heard_and_the_main_app_agrees() {
+    let app = App::start().await.unwrap();
+    app.answer("/report", app::Answer::json(&json!({})));
+    let provider = OpenAi::start(OpenAiOptions::default()).await.unwrap();
+    let length = Duration::from_millis(1_800);
+    let says = Reply::say_for("One moment, I connect you with sales.", length);
+    let says = says.and_call("transfer", "{\"target\":\"sales\"}", "call_1");
+    provider.behave("sk", Behaviour::default().replies([says]));
+    let url = provider.base_url();
+    let house = House::with(&[("OPENAI_BASE_URL", &url), ("WEBHOOK_ALLOW_PRIVATE", "true")]).await;
+    let mut news = house.listen();
+    let mut claims = openai("sk");
+    (claims["tools"], claims["report"]) = transfer(&app);
+    claims["context"] = json!({ "shop": 3 });
+    let phone = house.call(claims).await;
+    phone.say(speech(Duration::from_millis(1_200), 5));
+    let action = app.post("/report", 0, |_| true, LIMIT).await.unwrap();
+    assert_eq!(phone.look(|phone| phone.played), length, "every sample was played before");
+    assert_eq!(phone.ended(LIMIT).await.unwrap(), closed());
+    let body = action.json();
+    assert_eq!((&body["type"], &body["data"]["action"]), (&json!("call.action"), &json!("transfer")));
+    assert_eq!((&body["data"]["target"], &body["data"]["number"]), (&json!("sales"), &json!("+15550100")));
+    assert_eq!(body["data"]["context"], json!({ "shop": 3 }));
+    assert_eq!(news.ended().await.reason, EndReason::Transferred);
+    let ended = app.post("/report", 1, |_| true, LIMIT).await.unwrap();
+    assert_eq!(ended.json()["data"]["reason"], "transferred");
+    assert_eq!(provider.violations(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_that_cannot_be_is_told_to_the_model_and_the_call_goes_on() {
+    // Nobody there of that name; and a main app that says no.
+    for (target, status, hears) in
+        [("boss", 200, "There is no such target"), ("sales", 503, "could not be arranged")]
+    {
+        let app = App::start().await.unwrap();
+        app.answer("/report", app::Answer::status(status, "{}"));
+        let pair = Pair { ear: "flux-general-en", mouth: "aura-2-thalia-en" };
+        let arguments = json!({ "target": target }).to_string();
+        let calls =
+            chat::Answer::say("I connect you.").tool(chat::ToolCall::new("call_1", "transfer", &arguments));
+        let thinks = chat::Behaviour::default()
+            .on("person", calls)
+            .on_result("transfer", chat::Answer::say("I am sorry, nobody is there."));
+        let mut script = Script::new(pair, ["A person, please."], thinks);
+        (script.claims["tools"], script.claims["report"]) = transfer(&app);
+        let talk = Talk::begin(pair, script).await;
+        talk.say(5).await;
+        let second = talk.studio.chat.request("k", 1, LIMIT).await.unwrap();
+        let (role, text) = second.messages().pop().unwrap();
+        assert!(role == "tool" && text.contains(hears), "{role}: {text}");
+        talk.finished().await;
+        assert_eq!(talk.said().join(" "), "I connect you. I am sorry, nobody is there.");
+        talk.phone.hang_up();
+        talk.phone.ended(LIMIT).await.unwrap();
+        talk.studio.is_clean().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -680,6 +680,18 @@ fn values() {
                 ClaimsNotSupported,
                 "tools[0].kind",
             ),
+            claim(
+                "a transfer that nobody hears of",
+                json!({ "tools": [{ "kind": "transfer", "targets": { "sales": "+15550100" } }] }),
+                ClaimsMissing,
+                "report",
+            ),
+            claim(
+                "a transfer to nobody",
+                json!({ "tools": [{ "kind": "transfer", "targets": {} }], "report": { "url": "https://app.example.com/" } }),
+                ClaimsValue,
+                "tools[0].targets",
+            ),
             claim("a tool within", tool("url", json!("https://10.0.0.1/x")), ClaimsUrl, "tools[0].url"),
             claim("a tool unsafe", tool("url", json!("http://app.example.com/x")), ClaimsUrl, "tools[0].url"),
             claim("a tool without a name", tool("name", json!("")), ClaimsValue, "tools[0].name"),

@@ -252,7 +252,7 @@ fn tools_of_the_main_app_arrive() {
     let [lookup, ask] = &config.tools[..] else { panic!("{:?}", config.tools) };
     let asks = |tool: &Tool| match &tool.does {
         Does::Ask { url, timeout } => (url.path().to_owned(), *timeout),
-        Does::HangUp => panic!("{} hangs up", tool.name),
+        Does::HangUp | Does::Transfer { .. } => panic!("{} asks nobody", tool.name),
     };
     assert_eq!(lookup.name, "lookup");
     assert_eq!(asks(lookup), ("/lookup".to_owned(), Duration::from_secs(5)));
@@ -287,4 +287,19 @@ fn an_agent_that_may_hang_up_and_asks_who_is_silent_arrives() {
     let idle = config.call.idle.unwrap();
     assert_eq!((idle.after, idle.then_hang_up), (Duration::from_secs(8), true));
     assert_eq!(idle.say, ["Are you still there?"]);
+}
+
+#[test]
+fn targets_of_a_transfer_are_names_for_the_model() {
+    let claims = with(json!({
+        "tools": [{ "kind": "transfer", "targets": { "sales": "+15550100", "support": "sip:help@example.com" } }],
+        "report": { "url": "https://app.example.com/report", "events": ["call.action", "call.ended"] },
+    }));
+    let config = config(&gate(), &minter().seal(&claims)).unwrap();
+    let [transfer] = &config.tools[..] else { panic!("{:?}", config.tools) };
+    let shown = json!(transfer.parameters);
+    assert_eq!(shown["properties"]["target"]["enum"], json!(["sales", "support"]));
+    assert!(!shown.to_string().contains("5550100"), "the numbers stay here");
+    let Does::Transfer { targets } = &transfer.does else { panic!("{transfer:?}") };
+    assert_eq!(targets["sales"], "+15550100");
 }

@@ -46,6 +46,11 @@ pub enum Input {
         end: ToolEnd,
         result: String,
     },
+    /// Whether somebody takes the caller, after [`Command::HandOver`].
+    HandedOver {
+        id: ToolId,
+        done: bool,
+    },
     /// The machine stops, and the grace period is over.
     Stop,
     /// Only the time has passed.
@@ -67,6 +72,12 @@ pub enum Command {
         id: ToolId,
         tool: usize,
         arguments: String,
+    },
+    /// Arrange that this target takes the caller; it is answered with [`Input::HandedOver`].
+    HandOver {
+        id: ToolId,
+        tool: usize,
+        target: String,
     },
     /// Nobody waits for this one any more.
     StopTool(ToolId),
@@ -175,6 +186,7 @@ impl Call {
             Input::Admitted => self.on_admitted(),
             Input::Refused(code) => self.end(EndReason::Refused(code)),
             Input::Tool { id, end, result } => self.on_tool_ended(id, end, result),
+            Input::HandedOver { id, done } => self.on_handed_over(id, done),
             Input::Stop => self.finish(EndReason::Drained),
             Input::Tick => {}
         }

@@ -10,6 +10,8 @@ pub enum EndReason {
     CallerHungUp,
     /// The agent ended the call, after its last words were heard.
     AgentHungUp,
+    /// Somebody else takes the caller from here on.
+    Transferred,
     /// Nobody spoke any more, and the agent had asked.
     Idle,
     /// The carrier's socket broke, or was so far off the protocol that we closed it.
@@ -38,6 +40,7 @@ impl EndReason {
         match self {
             Self::CallerHungUp => "caller_hung_up",
             Self::AgentHungUp => "agent_hung_up",
+            Self::Transferred => "transferred",
             Self::Idle => "idle",
             Self::CarrierLost => "carrier_lost",
             Self::MaxDuration => "max_duration",

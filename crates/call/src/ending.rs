@@ -42,9 +42,11 @@ impl Call {
 
     pub(crate) fn end(&mut self, reason: EndReason) {
         let closing = match &reason {
-            EndReason::CallerHungUp | EndReason::AgentHungUp | EndReason::Idle | EndReason::MaxDuration => {
-                Closing::Done
-            }
+            EndReason::CallerHungUp
+            | EndReason::AgentHungUp
+            | EndReason::Transferred
+            | EndReason::Idle
+            | EndReason::MaxDuration => Closing::Done,
             EndReason::CarrierLost => Closing::Malformed,
             EndReason::LegFailed(_) | EndReason::Internal => Closing::Failed,
             EndReason::Drained => Closing::GoingAway,

@@ -65,6 +65,7 @@ impl Watch {
                 | Command::Carrier(_)
                 | Command::Leg(_)
                 | Command::StopTool(_)
+                | Command::HandOver { .. }
                 | Command::Note(_) => {}
             }
         }
@@ -146,7 +147,9 @@ fn input(what: u8, number: u8) -> Input {
             let name = if number.is_multiple_of(7) { "nothing" } else { "lookup" }.into();
             Input::Leg(LegEvent::ToolCalled { reply, id, name, arguments: text() })
         }
-        33 | 34 => Input::Tool { id, end: ToolEnd::Done, result: text() },
+        33 => Input::Tool { id, end: ToolEnd::Done, result: text() },
+        34 if number.is_multiple_of(2) => Input::Tool { id, end: ToolEnd::HandsOver, result: text() },
+        34 => Input::HandedOver { id, done: number.is_multiple_of(3) },
         _ if number > 250 => Input::Carrier(CarrierEvent::Gone(Gone::Broken)),
         _ => Input::Tick,
     }

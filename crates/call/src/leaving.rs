@@ -1,46 +1,89 @@
-//! The agent hangs up: after its last words were heard, and not when the caller still has something to say.
+//! The agent leaves: it hangs up, or hands the caller to somebody else. After its last words were heard, and not
+//! when the caller still has something to say.
 
 use std::time::Duration;
 
 use crate::{
-    Call, EndReason, LegCommand, Note, Timer, ToolEnd, ToolId, call::Phase, floor::Answer, tools::sentence,
+    Call, Command, EndReason, LegCommand, Note, Timer, ToolEnd, ToolId, call::Phase, floor::Answer,
+    tools::sentence,
 };
 
-/// The agent has said that it wants to hang up, with this call of its tool.
+/// The agent has said that it wants to leave, with this call of its tool.
 #[derive(Debug)]
 pub(crate) struct Leaving {
     id: ToolId,
     tool: usize,
+    /// To whom the caller is handed; nobody: the call just ends.
+    target: Option<String>,
+    /// Whoever arranges that was asked to.
+    asked: bool,
 }
 
 impl Call {
-    pub(crate) fn wants_to_leave(&mut self, id: ToolId, tool: usize) {
-        self.leaving = Some(Leaving { id, tool });
+    pub(crate) fn wants_to_leave(&mut self, id: ToolId, tool: usize, target: Option<String>) {
+        self.leaving = Some(Leaving { id, tool, target, asked: false });
     }
 
-    /// Ends the call as soon as there is nothing left to be heard.
+    /// Leaves as soon as there is nothing left to be heard.
     pub(crate) fn leave_when_all_is_heard(&mut self) {
         let done = self.floor.answer == Answer::None && self.phase == Phase::Live;
-        let Some(leaving) = self.leaving.as_ref().filter(|_| done) else { return };
-        let tool = leaving.tool;
+        if !done || self.leaving.as_ref().is_none_or(|leaving| leaving.asked) {
+            return;
+        }
         if self.playout.is_busy() {
             // A mark that never comes back must not keep the line open.
             let left = self.playout.left(self.now);
             return self.timers.set(Timer::Leaving, self.now + left + LOST_MARK);
         }
-        self.note(Note::Tool { tool: Some(tool), end: ToolEnd::Done, after: Duration::ZERO });
-        self.end(EndReason::AgentHungUp);
+        self.leave();
     }
 
-    pub(crate) fn on_leaving(&mut self) {
-        if self.leaving.is_some() && self.phase == Phase::Live {
-            self.end(EndReason::AgentHungUp);
+    fn leave(&mut self) {
+        let Some(leaving) = &mut self.leaving else { return };
+        let (id, tool) = (leaving.id, leaving.tool);
+        match leaving.target.clone() {
+            Some(target) => {
+                leaving.asked = true;
+                self.timers.set(Timer::Leaving, self.now + ARRANGED_WITHIN);
+                self.push(Command::HandOver { id, tool, target });
+            }
+            None => {
+                self.note(Note::Tool { tool: Some(tool), end: ToolEnd::Done, after: Duration::ZERO });
+                self.end(EndReason::AgentHungUp);
+            }
         }
     }
 
-    /// The caller talks over the goodbye.
+    /// Somebody will take the caller, or nobody will.
+    pub(crate) fn on_handed_over(&mut self, id: ToolId, done: bool) {
+        let Some(leaving) = self.leaving.take_if(|leaving| leaving.asked && leaving.id == id) else { return };
+        self.timers.clear(Timer::Leaving);
+        let (tool, end) = (Some(leaving.tool), if done { ToolEnd::Done } else { ToolEnd::Failed });
+        self.note(Note::Tool { tool, end, after: Duration::ZERO });
+        if done {
+            return self.end(EndReason::Transferred);
+        }
+        let result = sentence("The transfer could not be arranged. Tell the caller, and help otherwise.");
+        self.answer_late(id, result);
+    }
+
+    pub(crate) fn on_leaving(&mut self) {
+        if self.phase != Phase::Live {
+            return;
+        }
+        match &self.leaving {
+            Some(Leaving { id, asked: true, .. }) => {
+                let id = *id;
+                self.on_handed_over(id, false);
+            }
+            Some(_) => self.leave(),
+            None => {}
+        }
+    }
+
+    /// The caller talks over the goodbye. Once somebody was asked to take the call it is too late for that.
     pub(crate) fn stay(&mut self) {
-        let Some(Leaving { id, tool }) = self.leaving.take() else { return };
+        let Some(Leaving { id, tool, .. }) = self.leaving.take_if(|leaving| !leaving.asked) else { return };
         self.timers.clear(Timer::Leaving);
         self.note(Note::Tool { tool: Some(tool), end: ToolEnd::Refused, after: Duration::ZERO });
         let result = sentence("Not done: the caller still has something to say.");
@@ -50,3 +93,6 @@ impl Call {
 
 /// Longer than any line takes to bring a mark back.
 const LOST_MARK: Duration = Duration::from_secs(2);
+
+/// For the main app to say yes. The caller waits in silence meanwhile.
+const ARRANGED_WITHIN: Duration = Duration::from_secs(8);

@@ -42,6 +42,8 @@ pub struct ToolId(pub u32);
 pub enum ToolEnd {
     /// With a result for the model.
     Done,
+    /// The agent may hand the caller over, when all is heard. The result is to whom.
+    HandsOver,
     /// It was run, and failed.
     Failed,
     /// It took longer than it may.
@@ -55,6 +57,7 @@ impl ToolEnd {
     pub fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
+            Self::HandsOver => "accepted",
             Self::Failed => "failed",
             Self::TooSlow => "timeout",
             Self::Refused => "refused",
@@ -116,7 +119,7 @@ impl Call {
         };
         match self.config.tools[tool].does {
             Does::Ask => {}
-            Does::HangUp => return self.wants_to_leave(id, tool),
+            Does::HangUp => return self.wants_to_leave(id, tool, None),
         }
         self.tools.running.push(Running { id, reply, tool, since: self.now });
         self.watch_tools();
@@ -134,7 +137,18 @@ impl Call {
         let Running { reply, tool, since, .. } = self.tools.running.remove(at);
         self.note(Note::Tool { tool: Some(tool), end, after: self.now - since });
         self.watch_tools();
+        if end == ToolEnd::HandsOver {
+            self.wants_to_leave(id, tool, Some(result));
+            return self.leave_when_all_is_heard();
+        }
         self.answer_tool(reply, id, result);
+    }
+
+    /// The reply that called is long over.
+    pub(crate) fn answer_late(&mut self, id: ToolId, result: String) {
+        self.leg(LegCommand::ToolResult { id, result });
+        self.tools.owes = true;
+        self.go_on();
     }
 
     fn answer_tool(&mut self, reply: ReplyId, id: ToolId, result: String) {

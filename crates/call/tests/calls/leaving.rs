@@ -1,4 +1,4 @@
-//! The agent hangs up: after its last word was heard, unless the caller has more to say.
+//! The agent hangs up or hands over: after its last word was heard, unless the caller has more to say.
 
 use call::*;
 
@@ -103,4 +103,65 @@ fn a_lookup_beside_it_is_spoken_about_first() {
     let mark = last_mark(&scene.commands());
     scene.carrier(CarrierEvent::Mark(mark));
     assert_eq!(reason(&mut scene), Some(EndReason::AgentHungUp));
+}
+
+/// The agent says who takes over for so long, and its wish was found good.
+fn handing_over(ms: u64) -> (Scene, MarkId) {
+    let mut scene = Scene::live(with_tools());
+    scene.reply(1, 1);
+    scene.speech(1, 1, ms);
+    let (reply, id) = (REPLY, ToolId(1));
+    scene.leg(LegEvent::ToolCalled { reply, id, name: "remember".into(), arguments: "{}".into() });
+    scene.input(Input::Tool { id, end: ToolEnd::HandsOver, result: "sales".into() });
+    scene.reply_done(1, 1);
+    let mark = last_mark(&scene.commands());
+    (scene, mark)
+}
+
+fn hand_over() -> Command {
+    Command::HandOver { id: ToolId(1), tool: 1, target: "sales".into() }
+}
+
+#[test]
+fn a_caller_is_handed_over_when_the_announcement_was_heard_and_somebody_takes_him() {
+    let (mut scene, mark) = handing_over(3_000);
+    scene.pass(2_900);
+    assert_eq!(scene.leg_commands(), []);
+    scene.carrier(CarrierEvent::Mark(mark));
+    assert_eq!(scene.commands(), [hand_over()]);
+    assert!(!scene.call.is_over(), "nobody has said yes");
+    scene.leg(LegEvent::SpeechStarted); // too late to stay
+    scene.input(Input::HandedOver { id: ToolId(1), done: true });
+    assert_eq!(reason(&mut scene), Some(EndReason::Transferred));
+}
+
+#[test]
+fn when_nobody_takes_the_caller_the_agent_says_so_and_goes_on() {
+    for silent in [false, true] {
+        let (mut scene, mark) = handing_over(3_000);
+        scene.carrier(CarrierEvent::Mark(mark));
+        scene.commands();
+        if silent {
+            scene.pass(8_000);
+        } else {
+            scene.input(Input::HandedOver { id: ToolId(1), done: false });
+        }
+        let commands = scene.leg_commands();
+        let failed = |command: &&LegCommand| matches!(command, LegCommand::ToolResult { result, .. } if result.contains("could not be arranged"));
+        assert_eq!(commands.iter().filter(failed).count(), 1, "{commands:?}");
+        assert_eq!(commands.last(), Some(&LegCommand::Reply));
+        scene.input(Input::HandedOver { id: ToolId(1), done: true }); // late
+        assert!(!scene.call.is_over());
+    }
+}
+
+#[test]
+fn a_caller_who_talks_over_the_announcement_is_not_handed_over() {
+    let (mut scene, mark) = handing_over(3_000);
+    scene.pass(1_000);
+    scene.leg(LegEvent::SpeechStarted);
+    scene.commands();
+    scene.carrier(CarrierEvent::Mark(mark));
+    scene.pass(10_000);
+    assert!(!scene.commands().contains(&hand_over()) && !scene.call.is_over());
 }

@@ -113,7 +113,10 @@ impl Duo {
                     Command::Note(note) => self.notes.push(note),
                     Command::End(summary) => self.summary = Some(*summary),
                     Command::Run { id, arguments, .. } => self.ran.push((id, arguments)),
-                    Command::Admit(_) | Command::Dial(_) | Command::StopTool(_) => {}
+                    Command::Admit(_)
+                    | Command::Dial(_)
+                    | Command::StopTool(_)
+                    | Command::HandOver { .. } => {}
                 }
             }
             match self.cascade.poll_event() {
