@@ -28,11 +28,11 @@ use crate::{
 
 pub(super) struct Toolbox {
     webhooks: Arc<Webhooks>,
-    running: Vec<(ToolId, Running)>,
-    handing: Option<(ToolId, Pin<Box<dyn Future<Output = bool> + Send>>)>,
+    running: Vec<(ToolId, Work<Outcome>)>,
+    handing: Option<(ToolId, Work<bool>)>,
 }
 
-type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// How it ended, and what the model is told.
 type Outcome = (ToolEnd, String);
@@ -51,7 +51,7 @@ impl Toolbox {
 
     pub fn run(&mut self, names: CallNames<'_>, config: &Config, id: ToolId, tool: usize, arguments: &str) {
         let Some(Tool { name, does, .. }) = config.tools.get(tool) else { return };
-        let running: Running = match (serde_json::from_str::<Value>(arguments), does) {
+        let running: Work<Outcome> = match (serde_json::from_str::<Value>(arguments), does) {
             (Err(_), _) => Box::pin(async { failed("The arguments of this call are not JSON.") }),
             (Ok(arguments), Does::Ask { url, .. }) => {
                 let body = json!({
