@@ -1,6 +1,6 @@
 //! A pretend main app: it takes what a relay posts, remembers it, and answers as it is told to.
 
-use crate::{Headers, Waited, http, line::Wire, waited};
+use crate::{Headers, Waited, accept, http, line::Wire, waited};
 use serde_json::Value;
 use std::{
     collections::HashMap,
@@ -89,7 +89,8 @@ impl App {
             posts: watch::Sender::default(),
             stop: CancellationToken::new(),
         });
-        tokio::spawn(accept_all(listener, shared.clone()));
+        let (service, stop) = (shared.clone(), shared.stop.clone());
+        tokio::spawn(accept::all(listener, stop, move |tcp| serve(tcp, service.clone())));
         Ok(Self { address, shared })
     }
 
@@ -125,22 +126,6 @@ impl App {
 impl Drop for App {
     fn drop(&mut self) {
         self.shared.stop.cancel();
-    }
-}
-
-async fn accept_all(listener: TcpListener, shared: Arc<Shared>) {
-    loop {
-        let accepted = tokio::select! {
-            () = shared.stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((tcp, _)) = accepted else { continue };
-        let shared = shared.clone();
-        tokio::spawn(async move {
-            let stop = shared.stop.clone();
-            // A client that goes away is part of the game.
-            let _ = stop.run_until_cancelled(serve(tcp, shared)).await;
-        });
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here uses the relay's own message types: the JSON is written from the vendors' documents, so that one
 //! mistake cannot cancel out another. Everything observable can be awaited with a time limit; no test needs a sleep.
 
+mod accept;
 pub mod app;
 pub mod chat;
 pub mod deepgram;

@@ -99,4 +99,29 @@ impl<E: Event> Talk<E> {
     }
 }
 
+/// The parts of [`crate::Protocol`] that are the same for all who keep a [`Talk`] in a field of this name.
+macro_rules! talk {
+    ($event:ident) => {
+        fn pong(&mut self) {
+            if !self.talk.over {
+                self.talk.tell($event::Alive);
+            }
+        }
+
+        fn closed(&mut self, code: Option<u16>, reason: &str) {
+            self.talk.fail(closed(code, reason));
+        }
+
+        fn poll_event(&mut self) -> Option<$event> {
+            self.talk.events.pop_front()
+        }
+
+        fn poll_frame(&mut self) -> Option<Frame> {
+            self.talk.frames.pop_front()
+        }
+    };
+}
+
+pub(crate) use talk;
+
 const MOST_MALFORMED: u32 = 10;

@@ -19,32 +19,11 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::{Instant, timeout},
 };
 
 const BODY_LIMIT: Duration = Duration::from_secs(30);
-
-pub(super) async fn accept_all(listener: TcpListener, shared: Arc<Shared>) {
-    loop {
-        let accepted = tokio::select! {
-            () = shared.stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((tcp, _)) => {
-                let shared = shared.clone();
-                tokio::spawn(async move {
-                    let stop = shared.stop.clone();
-                    // A connection that breaks is noted in the ledger of its request, if there was one.
-                    let _ = stop.run_until_cancelled(welcome(tcp, shared)).await;
-                });
-            }
-            // Out of file descriptors: some will be free soon.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    }
-}
 
 /// What becomes of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +34,7 @@ pub(super) enum Then {
     Cut,
 }
 
-async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> Result<(), Error> {
+pub(super) async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> Result<(), Error> {
     tcp.set_nodelay(true)?;
     let number = 1 + shared.connections.fetch_add(1, Ordering::Relaxed);
     let mut client = Client::new(Box::new(tcp));

@@ -21,7 +21,7 @@ mod stream;
 pub use behaviour::{Answer, Behaviour, ErrorForm, Fault, ToolCall};
 pub use ledger::{End, Ledger, Request};
 
-use crate::{Waited, waited};
+use crate::{Waited, accept, waited};
 use ledger::Requests;
 use pick::Picks;
 use std::{
@@ -92,7 +92,8 @@ impl Chat {
             answered: AtomicU64::new(0),
             stop: CancellationToken::new(),
         });
-        tokio::spawn(connection::accept_all(listener, shared.clone()));
+        let (service, stop) = (shared.clone(), shared.stop.clone());
+        tokio::spawn(accept::all(listener, stop, move |tcp| connection::welcome(tcp, service.clone())));
         Ok(Self { address, shared })
     }
 

@@ -15,36 +15,12 @@ use crate::{
     line::{Line, Wire},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-};
+use tokio::{net::TcpStream, sync::watch};
 use tokio_tungstenite::tungstenite::{handshake::derive_accept_key, protocol::Role};
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
-pub(super) async fn accept_all(listener: TcpListener, shared: Arc<Shared>) {
-    loop {
-        let accepted = tokio::select! {
-            () = shared.stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((tcp, _)) => {
-                let shared = shared.clone();
-                tokio::spawn(async move {
-                    let stop = shared.stop.clone();
-                    // A client that breaks its own handshake is nobody's concern here.
-                    let _ = stop.run_until_cancelled(welcome(tcp, shared)).await;
-                });
-            }
-            // Out of file descriptors: some will be free soon.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    }
-}
-
-async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
+pub(super) async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
     tcp.set_nodelay(true)?;
     let mut wire: Wire = Box::new(tcp);
     let head = tokio::time::timeout(HANDSHAKE_LIMIT, http::read_head(&mut wire)).await??;

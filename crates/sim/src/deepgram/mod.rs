@@ -17,7 +17,7 @@ pub use behaviour::{Behaviour, Listen, ListenWhen, Speak, SpeakWhen, Trouble};
 pub use ledger::{Interruption, ListenLedger, PartEnd, SpeakLedger, Utterance};
 pub use sound::audio_of;
 
-use crate::{Waited, waited};
+use crate::{Waited, accept, waited};
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -74,7 +74,8 @@ impl Deepgram {
             speakers: watch::Sender::new(Vec::new()),
             stop: CancellationToken::new(),
         });
-        tokio::spawn(door::accept_all(listener, shared.clone()));
+        let (service, stop) = (shared.clone(), shared.stop.clone());
+        tokio::spawn(accept::all(listener, stop, move |tcp| door::welcome(tcp, service.clone())));
         Ok(Self { address, shared })
     }
 

@@ -9,7 +9,7 @@ mod scribe;
 mod speak;
 
 use crate::{
-    Waited,
+    Waited, accept,
     deepgram::{ListenWhen, PartEnd, Speak, Trouble, Utterance},
     waited,
 };
@@ -136,7 +136,8 @@ impl ElevenLabs {
             listeners: watch::Sender::new(Vec::new()),
             stop: CancellationToken::new(),
         });
-        tokio::spawn(door::accept_all(listener, shared.clone()));
+        let (service, stop) = (shared.clone(), shared.stop.clone());
+        tokio::spawn(accept::all(listener, stop, move |tcp| door::welcome(tcp, service.clone())));
         Ok(Self { address, shared })
     }
 

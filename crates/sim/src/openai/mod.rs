@@ -20,7 +20,7 @@ mod upgrade;
 pub use behaviour::{Behaviour, ConnectError, Ending, Faults, Part, Pieces, Reply, What, When};
 pub use ledger::{ItemNote, Ledger, LegEnd, ResponseNote, StartedBy, Truncation};
 
-use crate::{Waited, probe::Probe, waited};
+use crate::{Waited, accept, probe::Probe, waited};
 use connection::Order;
 use rustls::ServerConfig;
 use std::{
@@ -91,7 +91,8 @@ impl OpenAi {
             connections: watch::Sender::new(Vec::new()),
             stop: CancellationToken::new(),
         });
-        tokio::spawn(upgrade::accept_all(listener, shared.clone()));
+        let (service, stop) = (shared.clone(), shared.stop.clone());
+        tokio::spawn(accept::all(listener, stop, move |tcp| upgrade::welcome(tcp, service.clone())));
         Ok(Self { address, secure, shared })
     }
 

@@ -20,7 +20,7 @@ use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
     query::Query,
-    talk::Talk,
+    talk::{Talk, talk},
 };
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,6 +67,8 @@ impl Protocol for Aura {
     type Event = MouthEvent;
     type Command = MouthCommand;
 
+    talk!(MouthEvent);
+
     fn read(&mut self, text: &Bytes) {
         if self.talk.over {
             return;
@@ -97,16 +99,6 @@ impl Protocol for Aura {
         }
     }
 
-    fn pong(&mut self) {
-        if !self.talk.over {
-            self.talk.tell(MouthEvent::Alive);
-        }
-    }
-
-    fn closed(&mut self, code: Option<u16>, reason: &str) {
-        self.talk.fail(closed(code, reason));
-    }
-
     fn obey(&mut self, command: MouthCommand) {
         if self.talk.over {
             return;
@@ -134,14 +126,6 @@ impl Protocol for Aura {
             MouthCommand::Close => self.talk.goodbye(&json!({ "type": "Close" })),
             MouthCommand::Open => {}
         }
-    }
-
-    fn poll_event(&mut self) -> Option<MouthEvent> {
-        self.talk.events.pop_front()
-    }
-
-    fn poll_frame(&mut self) -> Option<Frame> {
-        self.talk.frames.pop_front()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
     query::Query,
-    talk::Talk,
+    talk::{Talk, talk},
 };
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -69,6 +69,8 @@ impl Protocol for Flux {
     type Event = EarEvent;
     type Command = EarCommand;
 
+    talk!(EarEvent);
+
     fn read(&mut self, text: &Bytes) {
         if self.talk.over {
             return;
@@ -87,16 +89,6 @@ impl Protocol for Flux {
 
     fn read_binary(&mut self, _: &Bytes) {
         self.talk.nonsense();
-    }
-
-    fn pong(&mut self) {
-        if !self.talk.over {
-            self.talk.tell(EarEvent::Alive);
-        }
-    }
-
-    fn closed(&mut self, code: Option<u16>, reason: &str) {
-        self.talk.fail(closed(code, reason));
     }
 
     fn obey(&mut self, command: EarCommand) {
@@ -121,14 +113,6 @@ impl Protocol for Flux {
             }
             EarCommand::Open => {}
         }
-    }
-
-    fn poll_event(&mut self) -> Option<EarEvent> {
-        self.talk.events.pop_front()
-    }
-
-    fn poll_frame(&mut self) -> Option<Frame> {
-        self.talk.frames.pop_front()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     loose::{Number, Text},
     protocol::{Frame, Protocol},
     query::Query,
-    talk::Talk,
+    talk::{Talk, talk},
 };
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -86,6 +86,8 @@ impl Protocol for FluxVoice {
     type Event = MouthEvent;
     type Command = MouthCommand;
 
+    talk!(MouthEvent);
+
     fn read(&mut self, text: &Bytes) {
         if self.talk.over {
             return;
@@ -120,16 +122,6 @@ impl Protocol for FluxVoice {
         }
     }
 
-    fn pong(&mut self) {
-        if !self.talk.over {
-            self.talk.tell(MouthEvent::Alive);
-        }
-    }
-
-    fn closed(&mut self, code: Option<u16>, reason: &str) {
-        self.talk.fail(closed(code, reason));
-    }
-
     fn obey(&mut self, command: MouthCommand) {
         if self.talk.over {
             return;
@@ -151,14 +143,6 @@ impl Protocol for FluxVoice {
             MouthCommand::Close => self.talk.goodbye(&json!({ "type": "Close" })),
             MouthCommand::Open => {}
         }
-    }
-
-    fn poll_event(&mut self) -> Option<MouthEvent> {
-        self.talk.events.pop_front()
-    }
-
-    fn poll_frame(&mut self) -> Option<Frame> {
-        self.talk.frames.pop_front()
     }
 }
 

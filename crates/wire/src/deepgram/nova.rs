@@ -18,7 +18,7 @@ use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
     query::Query,
-    talk::Talk,
+    talk::{Talk, talk},
 };
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -76,6 +76,8 @@ impl Protocol for Nova {
     type Event = EarEvent;
     type Command = EarCommand;
 
+    talk!(EarEvent);
+
     fn read(&mut self, text: &Bytes) {
         if self.talk.over {
             return;
@@ -94,16 +96,6 @@ impl Protocol for Nova {
 
     fn read_binary(&mut self, _: &Bytes) {
         self.talk.nonsense();
-    }
-
-    fn pong(&mut self) {
-        if !self.talk.over {
-            self.talk.tell(EarEvent::Alive);
-        }
-    }
-
-    fn closed(&mut self, code: Option<u16>, reason: &str) {
-        self.talk.fail(closed(code, reason));
     }
 
     fn obey(&mut self, command: EarCommand) {
@@ -128,14 +120,6 @@ impl Protocol for Nova {
             }
             EarCommand::Open => {}
         }
-    }
-
-    fn poll_event(&mut self) -> Option<EarEvent> {
-        self.talk.events.pop_front()
-    }
-
-    fn poll_frame(&mut self) -> Option<Frame> {
-        self.talk.frames.pop_front()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
     query::{Query, escaped},
-    talk::Talk,
+    talk::{Talk, talk},
 };
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,6 +84,8 @@ impl Protocol for Multi {
     type Event = MouthEvent;
     type Command = MouthCommand;
 
+    talk!(MouthEvent);
+
     fn read(&mut self, text: &Bytes) {
         if self.talk.over {
             return;
@@ -120,16 +122,6 @@ impl Protocol for Multi {
         self.talk.nonsense();
     }
 
-    fn pong(&mut self) {
-        if !self.talk.over {
-            self.talk.tell(MouthEvent::Alive);
-        }
-    }
-
-    fn closed(&mut self, code: Option<u16>, reason: &str) {
-        self.talk.fail(closed(code, reason));
-    }
-
     fn obey(&mut self, command: MouthCommand) {
         if self.talk.over {
             return;
@@ -164,14 +156,6 @@ impl Protocol for Multi {
             MouthCommand::Close => self.talk.goodbye(&json!({ "close_socket": true })),
             MouthCommand::Open => {}
         }
-    }
-
-    fn poll_event(&mut self) -> Option<MouthEvent> {
-        self.talk.events.pop_front()
-    }
-
-    fn poll_frame(&mut self) -> Option<Frame> {
-        self.talk.frames.pop_front()
     }
 }
 

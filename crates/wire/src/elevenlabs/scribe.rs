@@ -21,7 +21,7 @@ use crate::{
     loose::Text,
     protocol::{Frame, Protocol},
     query::Query,
-    talk::Talk,
+    talk::{Talk, talk},
 };
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,6 +75,8 @@ impl Protocol for Scribe {
     type Event = EarEvent;
     type Command = EarCommand;
 
+    talk!(EarEvent);
+
     fn read(&mut self, text: &Bytes) {
         if self.talk.over {
             return;
@@ -101,16 +103,6 @@ impl Protocol for Scribe {
         self.talk.nonsense();
     }
 
-    fn pong(&mut self) {
-        if !self.talk.over {
-            self.talk.tell(EarEvent::Alive);
-        }
-    }
-
-    fn closed(&mut self, code: Option<u16>, reason: &str) {
-        self.talk.fail(closed(code, reason));
-    }
-
     fn obey(&mut self, command: EarCommand) {
         if self.talk.over {
             return;
@@ -133,14 +125,6 @@ impl Protocol for Scribe {
             }
             EarCommand::Open => {}
         }
-    }
-
-    fn poll_event(&mut self) -> Option<EarEvent> {
-        self.talk.events.pop_front()
-    }
-
-    fn poll_frame(&mut self) -> Option<Frame> {
-        self.talk.frames.pop_front()
     }
 }
 
