@@ -207,3 +207,52 @@ const LAST_ATTEMPT: Duration = Duration::from_millis(1_500);
 
 /// Of a few kilobytes each.
 const MOST_WAITING: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use reqwest::Url;
+
+    use super::*;
+    use crate::outward::tls;
+
+    /// To a port that nobody listens on.
+    fn to_nobody() -> (Reports, Arc<Metrics>) {
+        let metrics = Arc::new(Metrics::default());
+        let secrets = [secrecy::SecretString::from("0123456789abcdef0123456789abcdef")];
+        let tls = Arc::unwrap_or_clone(tls::for_requests(&[]));
+        let webhooks = Arc::new(Webhooks::new(true, tls, &secrets).unwrap());
+        let reports = Reports::new(webhooks, metrics.clone(), None);
+        let url = Url::parse("http://127.0.0.1:1/report").unwrap();
+        reports.send(Report { id: "call_1_ended".into(), url, body: Bytes::from("{}") });
+        (reports, metrics)
+    }
+
+    fn lost(metrics: &Metrics) -> bool {
+        metrics.page().contains(r#"patchcord_reports_total{outcome="lost"} 1"#)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_minutes_are_enough() {
+        let (reports, metrics) = to_nobody();
+        let start = Instant::now();
+        reports.finish(2 * PATIENCE).await;
+        assert!(lost(&metrics));
+        assert!(
+            (PATIENCE..PATIENCE + LONGEST_PAUSE + ATTEMPT).contains(&start.elapsed()),
+            "{:?}",
+            start.elapsed()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_stops_waits_for_nobody() {
+        let (reports, metrics) = to_nobody();
+        let start = Instant::now();
+        reports.finish(Duration::from_secs(1)).await;
+        assert!(lost(&metrics));
+        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    }
+}
