@@ -40,6 +40,8 @@ fn tool(tool: &Tool) -> call::Tool {
         Does::HangUp => (Duration::ZERO, call::Does::HangUp),
         // Whether there is such a target is known at once.
         Does::Transfer { .. } => (Duration::from_secs(1), call::Does::Ask),
+        // They wait for the agent's own words.
+        Does::SendDtmf => (Duration::from_secs(60), call::Does::Ask),
     };
     call::Tool { name: tool.name.clone(), patience, say: tool.say.clone(), does }
 }

@@ -75,6 +75,14 @@ impl Toolbox {
                 };
                 Box::pin(std::future::ready(outcome))
             }
+            (Ok(arguments), Does::SendDtmf) => {
+                // Models write digits as a number now and then.
+                let digits = match &arguments["digits"] {
+                    Value::String(digits) => digits.clone(),
+                    other => other.to_string(),
+                };
+                Box::pin(std::future::ready((ToolEnd::Tones, digits)))
+            }
             (Ok(_), Does::HangUp) => return, // the call does that itself
         };
         self.running.push((id, running));

@@ -42,7 +42,8 @@ impl Check<'_> {
             tools::Tool::Knowledge(knowledge) => self.knowledge(path, knowledge),
             tools::Tool::HangUp(plain) => self.hang_up(path, plain),
             tools::Tool::Transfer(transfer) => self.transfer(path, transfer),
-            tools::Tool::SendDtmf(_) | tools::Tool::Mcp(_) => {
+            tools::Tool::SendDtmf(plain) => self.send_dtmf(path, plain),
+            tools::Tool::Mcp(_) => {
                 let text = "is not supported by this version of the relay: leave the tool out";
                 self.add(Code::ClaimsNotSupported, &format!("{path}.kind"), text);
                 None
@@ -98,6 +99,21 @@ impl Check<'_> {
         self.described(path, &name, Some(&description));
         let does = Does::HangUp;
         Some(Tool { name, description: Some(description), parameters: None, say: None, does })
+    }
+
+    fn send_dtmf(&mut self, path: &str, asked: Plain) -> Option<Tool> {
+        let name = asked.name.unwrap_or_else(|| "send_dtmf".into());
+        let usual = "Presses keys on the phone's key pad, for menus that ask for them.";
+        let description = asked.description.unwrap_or_else(|| usual.into());
+        self.described(path, &name, Some(&description));
+        let digits = "0-9, * and #, in their order; a comma waits half a second.";
+        let parameters = json!({
+            "type": "object",
+            "properties": { "digits": { "type": "string", "description": digits } },
+            "required": ["digits"],
+        });
+        let (description, parameters) = (Some(description), parameters.as_object().cloned());
+        Some(Tool { name, description, parameters, say: None, does: Does::SendDtmf })
     }
 
     pub(super) fn report(&mut self, asked: &Report) -> Option<Reporting> {

@@ -169,6 +169,8 @@ pub enum Does {
     HangUp,
     /// Somebody else takes the caller: names for the model, and the numbers behind them.
     Transfer { targets: BTreeMap<String, String> },
+    /// Keys are pressed, as tones on the line.
+    SendDtmf,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -283,6 +285,7 @@ impl fmt::Debug for Does {
         match self {
             Self::Ask { timeout, .. } => write!(f, "Ask({timeout:?})"),
             Self::HangUp => f.write_str("HangUp"),
+            Self::SendDtmf => f.write_str("SendDtmf"),
             Self::Transfer { targets } => write!(f, "Transfer({} targets)", targets.len()),
         }
     }

@@ -64,6 +64,32 @@ async fn a_cascade_hangs_up_after_its_last_word_was_heard() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn openai_presses_keys_behind_its_words() {
+    let provider = OpenAi::start(OpenAiOptions::default()).await.unwrap();
+    let words = Duration::from_millis(900);
+    let menu = Reply::say_for("I choose that.", words).and_call("send_dtmf", r#"{"digits":"1,2"}"#, "call_1");
+    provider.behave("sk", Behaviour::default().replies([menu, Reply::say_for("Done.", words)]));
+    let house = House::with(&[("OPENAI_BASE_URL", &provider.base_url())]).await;
+    let mut claims = openai("sk");
+    claims["tools"] = json!([{ "kind": "send_dtmf" }]);
+    let phone = house.call(claims).await;
+    phone.say(speech(Duration::from_millis(1_200), 5));
+    let leg = provider.connection("sk", LIMIT).await.unwrap();
+    leg.until(|ledger| ledger.responses_done() == 2, LIMIT).await.unwrap();
+    phone.agent_finished(Duration::from_millis(300), LIMIT).await.unwrap();
+    // Two keys of 200 ms and a pause of half a second.
+    assert_eq!(phone.look(|phone| phone.played), 2 * words + Duration::from_millis(900));
+    let told = leg.look(|ledger| {
+        let mut created = ledger.events_of("conversation.item.create").map(|event| event["item"].clone());
+        created.find(|item| item["type"] == "function_call_output")
+    });
+    assert_eq!(told.map(|item| item["output"].clone()), Some(json!(r#"{"status":"sent"}"#)));
+    phone.hang_up();
+    phone.ended(LIMIT).await.unwrap();
+    assert_eq!(provider.violations(), Vec::<String>::new());
+}
+
 fn transfer(app: &App) -> (Value, Value) {
     let tools = json!([{ "kind": "transfer", "targets": { "sales": "+15550100" } }]);
     (tools, json!({ "url": app.url("/report") }))

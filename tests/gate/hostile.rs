@@ -676,7 +676,7 @@ fn values() {
             ),
             claim(
                 "a tool to come",
-                json!({ "tools": [{ "kind": "send_dtmf" }] }),
+                json!({ "tools": [{ "kind": "mcp" }] }),
                 ClaimsNotSupported,
                 "tools[0].kind",
             ),

@@ -252,7 +252,7 @@ fn tools_of_the_main_app_arrive() {
     let [lookup, ask] = &config.tools[..] else { panic!("{:?}", config.tools) };
     let asks = |tool: &Tool| match &tool.does {
         Does::Ask { url, timeout } => (url.path().to_owned(), *timeout),
-        Does::HangUp | Does::Transfer { .. } => panic!("{} asks nobody", tool.name),
+        Does::HangUp | Does::SendDtmf | Does::Transfer { .. } => panic!("{} asks nobody", tool.name),
     };
     assert_eq!(lookup.name, "lookup");
     assert_eq!(asks(lookup), ("/lookup".to_owned(), Duration::from_secs(5)));
@@ -277,11 +277,12 @@ fn without_a_secret_to_sign_with_no_tool_can_be_called() {
 #[test]
 fn an_agent_that_may_hang_up_and_asks_who_is_silent_arrives() {
     let claims = with(json!({
-        "tools": [{ "kind": "hang_up" }],
+        "tools": [{ "kind": "hang_up" }, { "kind": "send_dtmf" }],
         "call": { "idle": { "after_seconds": 8, "say": ["Are you still there?"], "then": "hang_up" } },
     }));
     let config = config(&gate(), &minter().seal(&claims)).unwrap();
-    let [hang_up] = &config.tools[..] else { panic!("{:?}", config.tools) };
+    let [hang_up, send_dtmf] = &config.tools[..] else { panic!("{:?}", config.tools) };
+    assert!(send_dtmf.name == "send_dtmf" && matches!(send_dtmf.does, Does::SendDtmf));
     assert!(hang_up.name == "hang_up" && matches!(hang_up.does, Does::HangUp));
     assert!(hang_up.description.as_deref().is_some_and(|text| text.contains("goodbye")));
     let idle = config.call.idle.unwrap();

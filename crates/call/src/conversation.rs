@@ -9,6 +9,7 @@ use crate::{
     ReplyId, Timer, Turns,
     call::Phase,
     floor::{Answer, Ask, Opening},
+    pressing::is_tones,
     transcript::Speaker,
 };
 
@@ -210,6 +211,7 @@ impl Call {
                 }
             }
         }
+        self.press_when_all_is_said();
         self.go_on();
         self.on_tape_moved();
     }
@@ -250,6 +252,7 @@ impl Call {
             return;
         }
         self.stay();
+        self.press_nothing();
         self.floor.opening = Opening::Over;
         let making = match std::mem::replace(&mut self.floor.answer, Answer::None) {
             Answer::None => false,
@@ -269,6 +272,9 @@ impl Call {
         }
         for cut in self.playout.cut(self.now) {
             let (item, heard) = (cut.item, cut.heard);
+            if is_tones(item) {
+                continue;
+            }
             if heard.is_zero() {
                 self.leg(LegCommand::Forget { item });
             } else {

@@ -29,9 +29,11 @@ mod leg;
 mod line;
 mod playout;
 mod presence;
+mod pressing;
 mod pulse;
 mod summary;
 mod timers;
+mod tones;
 mod tools;
 mod transcript;
 pub mod ulaw;
@@ -48,5 +50,6 @@ pub use leg::{
 pub use presence::Idle;
 pub use summary::{Note, Summary, Tally};
 pub use timers::Timer;
+pub use tones::tones;
 pub use tools::{Does, Tool, ToolEnd, ToolId};
 pub use transcript::{Line, Speaker};

@@ -10,6 +10,7 @@ use crate::{
     Call, Command, LegCommand, Note, ReplyId, Timer,
     call::Phase,
     floor::{Answer, Ask},
+    tones::tones,
 };
 
 /// Something that the agent can have done.
@@ -44,6 +45,8 @@ pub enum ToolEnd {
     Done,
     /// The agent may hand the caller over, when all is heard. The result is to whom.
     HandsOver,
+    /// The keys in the result are to be sent as tones.
+    Tones,
     /// It was run, and failed.
     Failed,
     /// It took longer than it may.
@@ -58,6 +61,7 @@ impl ToolEnd {
         match self {
             Self::Done => "done",
             Self::HandsOver => "accepted",
+            Self::Tones => "accepted",
             Self::Failed => "failed",
             Self::TooSlow => "timeout",
             Self::Refused => "refused",
@@ -68,6 +72,8 @@ impl ToolEnd {
 #[derive(Debug, Default)]
 pub(crate) struct Tools {
     running: Vec<Running>,
+    /// How often keys were pressed.
+    pub(crate) pressed: u32,
     /// The last one that was called.
     newest: Option<ToolId>,
     /// The agent has results that it has not spoken about.
@@ -80,6 +86,13 @@ impl Tools {
     pub fn is_running(&self) -> bool {
         !self.running.is_empty()
     }
+
+    /// The next one whose tones wait, when they may go out.
+    pub fn take_tones(&mut self, may: impl Fn(ReplyId) -> bool) -> Option<(ReplyId, ToolId, Vec<u8>)> {
+        let at = self.running.iter().position(|one| one.tones.is_some() && may(one.reply))?;
+        let Running { id, reply, tones, .. } = self.running.remove(at);
+        Some((reply, id, tones?))
+    }
 }
 
 #[derive(Debug)]
@@ -89,6 +102,8 @@ struct Running {
     /// Which of the agent's tools.
     tool: usize,
     since: Instant,
+    /// These keys wait until the agent has said what it says before.
+    tones: Option<Vec<u8>>,
 }
 
 impl Call {
@@ -121,7 +136,7 @@ impl Call {
             Does::Ask => {}
             Does::HangUp => return self.wants_to_leave(id, tool, None),
         }
-        self.tools.running.push(Running { id, reply, tool, since: self.now });
+        self.tools.running.push(Running { id, reply, tool, since: self.now, tones: None });
         self.watch_tools();
         if self.config.tools[tool].say.is_some() && !self.timers.is_set(Timer::Filler) {
             self.timers.set(Timer::Filler, self.now + FILLER_AFTER);
@@ -134,14 +149,23 @@ impl Call {
         let Some(at) = self.tools.running.iter().position(|running| running.id == id) else {
             return; // it was too slow, and the model knows
         };
+        if end == ToolEnd::Tones
+            && let Some(sound) = tones(&result)
+        {
+            self.tools.running[at].tones = Some(sound);
+            return self.press_when_all_is_said();
+        }
         let Running { reply, tool, since, .. } = self.tools.running.remove(at);
         self.note(Note::Tool { tool: Some(tool), end, after: self.now - since });
         self.watch_tools();
-        if end == ToolEnd::HandsOver {
-            self.wants_to_leave(id, tool, Some(result));
-            return self.leave_when_all_is_heard();
+        match end {
+            ToolEnd::HandsOver => {
+                self.wants_to_leave(id, tool, Some(result));
+                self.leave_when_all_is_heard();
+            }
+            ToolEnd::Tones => self.answer_tool(reply, id, sentence("Not done: there are no such keys.")),
+            _ => self.answer_tool(reply, id, result),
         }
-        self.answer_tool(reply, id, result);
     }
 
     /// The reply that called is long over.
@@ -151,7 +175,7 @@ impl Call {
         self.go_on();
     }
 
-    fn answer_tool(&mut self, reply: ReplyId, id: ToolId, result: String) {
+    pub(crate) fn answer_tool(&mut self, reply: ReplyId, id: ToolId, result: String) {
         self.leg(LegCommand::ToolResult { id, result });
         self.tools.owes |= !self.tools.running.iter().any(|running| running.reply == reply);
         self.go_on();
@@ -192,7 +216,7 @@ impl Call {
     pub(crate) fn on_tool_due(&mut self) {
         let (now, tools) = (self.now, &self.config.tools);
         let late = self.tools.running.extract_if(.., |one| now >= one.since + tools[one.tool].patience);
-        for Running { id, reply, tool, since } in late.collect::<Vec<_>>() {
+        for Running { id, reply, tool, since, .. } in late.collect::<Vec<_>>() {
             self.note(Note::Tool { tool: Some(tool), end: ToolEnd::TooSlow, after: now - since });
             self.push(Command::StopTool(id));
             self.answer_tool(reply, id, sentence("It did not answer in time."));
@@ -212,7 +236,7 @@ impl Call {
         }
     }
 
-    fn watch_tools(&mut self) {
+    pub(crate) fn watch_tools(&mut self) {
         let due = |running: &Running| running.since + self.config.tools[running.tool].patience;
         match self.tools.running.iter().map(due).min() {
             Some(due) => self.timers.set(Timer::ToolDue, due),

@@ -38,6 +38,15 @@ const fn linear(code: u8) -> i16 {
     (if code & 0x80 != 0 { 0x84 - step } else { step - 0x84 }) as i16
 }
 
+/// Linear sample to µ-law code, to the nearest step below.
+pub fn encode(sample: i16) -> u8 {
+    let sign = if sample < 0 { 0x80 } else { 0 };
+    let size = i32::from(sample).abs().min(32_635) + 0x84;
+    let segment = 24 - size.leading_zeros(); // the highest bit of a size is bit 7 to 14
+    let step = (size >> (segment + 3)) & 0x0f;
+    !(sign | (segment as u8) << 4 | step as u8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +56,18 @@ mod tests {
         assert_eq!(LINEAR[usize::from(SILENCE)], 0);
         assert_eq!(LINEAR[0], -32_124);
         assert_eq!(LINEAR[0x80], 32_124);
+    }
+
+    #[test]
+    fn what_is_decoded_is_encoded_again() {
+        for code in 0..=255_u8 {
+            let again = encode(LINEAR[usize::from(code)]);
+            assert_eq!(LINEAR[usize::from(again)], LINEAR[usize::from(code)], "{code:#x}");
+        }
+        for sample in (i16::MIN..=i16::MAX).step_by(7) {
+            let off = i32::from(LINEAR[usize::from(encode(sample))]) - i32::from(sample);
+            assert!(off.abs() <= 4 + i32::from(sample).abs() / 16, "{sample}: {off}");
+        }
     }
 
     #[test]

@@ -50,6 +50,7 @@ fn input() -> impl Strategy<Value = Input> {
         20 => leg.prop_map(Input::Leg),
         12 => carrier.prop_map(Input::Carrier),
         2 => any::<bool>().prop_map(|greets| Input::Token(Box::new(if greets { greeting() } else { with_everything() }))),
+        1 => (1..9u32).prop_map(|id| Input::Tool { id: ToolId(id), end: ToolEnd::Tones, result: "12#".into() }),
         1 => (1..9u32).prop_map(|id| Input::Tool { id: ToolId(id), end: ToolEnd::HandsOver, result: "sales".into() }),
         1 => (1..9u32, any::<bool>()).prop_map(|(id, done)| Input::HandedOver { id: ToolId(id), done }),
         3 => (1..9u32).prop_map(|id| Input::Tool { id: ToolId(id), end: ToolEnd::Done, result: "{}".into() }),
