@@ -39,6 +39,7 @@ pub struct Metrics {
     tools: Family<Labels<1>, Counter>,
     reports: Family<Labels<1>, Counter>,
     leg_errors: Family<Labels<2>, Counter>,
+    legs_replaced: Family<Labels<1>, Counter>,
     tokens: Family<Labels<1>, Counter>,
     queue_high_water: Histogram,
     panics: Counter,
@@ -96,6 +97,11 @@ impl Default for Metrics {
             tools: register(&mut registry, "tools", "Calls of tools, by how they ended"),
             reports: register(&mut registry, "reports", "Reports to main apps, by outcome"),
             leg_errors: register(&mut registry, "leg_errors", "Legs that failed, by provider and kind"),
+            legs_replaced: register(
+                &mut registry,
+                "legs_replaced",
+                "Legs that were lost while another one could take over",
+            ),
             tokens: register(&mut registry, "tokens", "What the legs used, by kind"),
             queue_high_water: {
                 let buckets = [1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6];
@@ -175,6 +181,11 @@ impl Metrics {
 
     pub fn leg_failed(&self, provider: &'static str, kind: FailureKind) {
         self.leg_errors.get_or_create(&[("provider", provider), ("kind", kind.name())]).inc();
+    }
+
+    /// This kind of leg was lost, and the next one took over.
+    pub fn leg_replaced(&self, leg: &'static str) {
+        self.legs_replaced.get_or_create(&[("leg", leg)]).inc();
     }
 
     pub fn first_audio(&self, after: Duration) {
@@ -265,8 +276,18 @@ mod tests {
 
     fn summary(reason: EndReason) -> Summary {
         let tally = Tally { frames_in: 50, frames_out: 7, barge_ins: 1, ..Tally::default() };
-        let (usage, transcript) = (Usage { audio_in: 12, ..Usage::default() }, Vec::new());
-        Summary { reason, lasted: Duration::from_secs(1), was_live: true, tally, usage, transcript }
+        let usage = Usage { audio_in: 12, ..Usage::default() };
+        let (transcript, tools, legs) = Default::default();
+        Summary {
+            reason,
+            lasted: Duration::from_secs(1),
+            was_live: true,
+            tally,
+            usage,
+            transcript,
+            tools,
+            legs,
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod alarm;
 mod carrier;
 mod cascade;
 mod desk;
+mod former;
 mod leg;
 mod mind;
 mod observer;

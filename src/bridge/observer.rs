@@ -108,16 +108,16 @@ impl Observer {
         RefusalCode(refusal.code.name())
     }
 
-    /// The gate knows whose call this is, and the leg is being opened.
-    pub fn dialled(&mut self, config: &Arc<Config>, issuer: &str) {
+    /// The gate knows whose call this is, and a leg is being opened.
+    pub fn dialled(&mut self, config: &Arc<Config>, issuer: &str, leg: usize) {
+        self.leg = config.legs.get(leg).map_or("unknown", |leg| leg.kind());
+        if self.config.is_some() {
+            return info!(leg = self.leg, "another leg is opened");
+        }
         self.config = Some(config.clone());
-        self.leg = config.legs[0].kind();
         self.agent = config.agent.id.clone().unwrap_or_default();
         self.issuer = issuer.to_owned();
         info!(iss = self.issuer, agent = self.agent, leg = self.leg, "call started");
-        if config.legs.len() > 1 {
-            warn!(legs = config.legs.len(), "this version has no failover yet: only the first leg is used");
-        }
     }
 
     pub fn note(&mut self, note: Note) {
@@ -129,6 +129,11 @@ impl Observer {
             Note::Answered { after } => metrics.answered(*after),
             Note::Odd(oddity) => metrics.odd(*oddity),
             Note::Tool { end, .. } => metrics.tool(*end),
+            Note::LegLost { failure, .. } => {
+                metrics.leg_failed(failure.provider, failure.kind);
+                metrics.leg_replaced(self.leg);
+                warn!(leg = self.leg, "the leg is lost, the next one takes over: {failure}");
+            }
             Note::Retry(kind) => warn!(kind = kind.name(), "the answer failed, asking again"),
             Note::BargeIn | Note::Key(_) | Note::Idle { .. } | Note::CutShort { .. } => {}
             Note::Words { whole: false, .. } => return self.tell(note), // too many for a log

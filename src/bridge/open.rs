@@ -1,6 +1,9 @@
 //! How the leg that a token asks for is opened: where to, with whose key, and what a refusal means.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use call::{Failure, FailureKind, Turns, cascade::Cascade, echo::Echo};
 use hyper::{
@@ -36,8 +39,8 @@ use crate::{
 
 impl Exchange {
     /// A leg that needs a connection is dialled in the background.
-    pub(super) fn open_leg(&self, config: &Arc<Config>, turns: Turns, now: std::time::Instant) -> Leg {
-        match &config.legs[0] {
+    pub(super) fn open_leg(&self, config: &Arc<Config>, leg: usize, turns: Turns, now: Instant) -> Leg {
+        match config.legs.get(leg).unwrap_or(&config.legs[0]) {
             config::Leg::Echo(echo) => Leg::Echo(Box::new(Echo::new(echo.pause, turns))),
             config::Leg::OpenAi(leg) => {
                 let setup = order::for_openai(config, leg, turns);

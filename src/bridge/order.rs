@@ -20,17 +20,23 @@ use crate::gate::config::{
 
 /// What the call itself has to know.
 pub(super) fn for_call(config: &Config) -> call::Config {
-    let leg = &config.legs[0];
     call::Config {
-        leg: leg.kind(),
+        legs: config.legs.iter().map(rules).collect(),
         greeting: config.agent.greeting.clone(),
         interruptible: config.call.interruptible,
         max: config.call.max,
         warning: config.call.warning.clone(),
-        turn_silence: turn_silence(leg),
-        patience: patience(leg),
         tools: config.tools.iter().map(tool).collect(),
         idle: config.call.idle.clone(),
+    }
+}
+
+fn rules(leg: &Leg) -> call::LegRules {
+    call::LegRules {
+        name: leg.kind(),
+        turn_silence: turn_silence(leg),
+        patience: patience(leg),
+        longest: None,
     }
 }
 

@@ -37,7 +37,7 @@ pub enum Trouble {
 pub async fn rehearse(exchange: &Exchange, config: &Config, leg: &config::Leg) -> Result<Times, Trouble> {
     let config = Arc::new(Config { legs: vec![leg.clone()], ..config.clone() });
     let start = Instant::now();
-    let mut rehearsal = Rehearsal { leg: exchange.open_leg(&config, Turns::Held, start) };
+    let mut rehearsal = Rehearsal { leg: exchange.open_leg(&config, 0, Turns::Held, start) };
     let outcome = rehearsal.play(start, matches!(leg, config::Leg::Cascade(_))).await;
     rehearsal.leg.obey(Instant::now(), LegCommand::Close);
     timeout(GOODBYE, poll_fn(|cx| rehearsal.leg.poll_closed(cx))).await.ok();

@@ -21,8 +21,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{
-    Exchange, alarm::Alarm, carrier::Carrier, desk::Desk, leg::Leg, observer::Observer, switchboard::Ticket,
-    tools::Toolbox, wired::Broken,
+    Exchange, alarm::Alarm, carrier::Carrier, desk::Desk, former::Former, leg::Leg, observer::Observer,
+    switchboard::Ticket, tools::Toolbox, wired::Broken,
 };
 use crate::http::Slot;
 
@@ -31,6 +31,7 @@ pub(super) struct Task {
     call: Call,
     carrier: Carrier,
     leg: Leg,
+    former: Former,
     desk: Desk,
     tools: Toolbox,
     alarm: Alarm,
@@ -56,6 +57,7 @@ pub(super) async fn run(
         call: Call::new(now()),
         carrier: Carrier::new(socket),
         leg: Leg::None,
+        former: Former::default(),
         desk: Desk::new(exchange.clone(), ticket, slot),
         tools: Toolbox::new(exchange.webhooks.clone()),
         alarm: Alarm::default(),
@@ -104,6 +106,7 @@ impl Task {
         {
             self.observer.barged_in(since);
         }
+        self.former.poll(cx, self.now);
         matches!(self.leg.poll_flush(cx), Poll::Ready(Err(Broken)))
     }
 
@@ -169,10 +172,11 @@ impl Task {
                 self.observer.started(&started);
                 self.desk.started(started);
             }
-            Command::Dial(turns) => {
+            Command::Dial { leg, turns } => {
                 if let Some((config, issuer)) = self.desk.config() {
-                    self.observer.dialled(config, issuer);
-                    self.leg = self.exchange.open_leg(config, turns, self.now);
+                    self.observer.dialled(config, issuer, leg);
+                    let next = self.exchange.open_leg(config, leg, turns, self.now);
+                    self.former.leaves(std::mem::replace(&mut self.leg, next), self.now);
                 }
             }
             Command::Run { id, tool, arguments } => {
@@ -198,9 +202,9 @@ impl Task {
     /// The last words go out, and the other side has a moment to close as well. A socket that is dropped with
     /// unread messages in it would be reset, and our close with it.
     async fn say_goodbye(&mut self) {
-        let high_water = self.carrier.high_water().max(self.leg.high_water());
+        let high_water = self.carrier.high_water().max(self.leg.high_water()).max(self.former.high_water());
         if let Some(summary) = self.summary.take() {
-            self.observer.ended(&summary, self.leg.dropped(), high_water);
+            self.observer.ended(&summary, self.leg.dropped() + self.former.dropped(), high_water);
         }
         let goodbye = poll_fn(|cx| {
             let leg = self.leg.poll_closed(cx);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use call::{EndReason, Line, Speaker, Summary};
+use call::{Failure, LegEnd, LegUse, Line, Speaker, Summary, ToolLine};
 use serde_json::{Value, json};
 
 use crate::{gate::Config, utc::rfc3339};
@@ -27,16 +27,8 @@ pub fn started(names: &Names, config: &Config, at: SystemTime) -> Value {
 
 /// `call.ended`: everything that there is to know of it.
 pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) -> Value {
-    let Summary { reason, lasted, was_live, tally, usage, transcript } = summary;
+    let Summary { reason, lasted, was_live, tally, usage, transcript, tools, legs } = summary;
     let began = at.checked_sub(*lasted).unwrap_or(at);
-    let leg = config.legs[0].kind();
-    let (outcome, failure) = match reason {
-        EndReason::LegFailed(failure) => {
-            let failure = json!({ "provider": failure.provider, "kind": failure.kind.name(), "detail": failure.detail });
-            ("failed", failure)
-        }
-        _ => ("used", Value::Null),
-    };
     json!({
         "type": "call.ended",
         "timestamp": rfc3339(at),
@@ -47,8 +39,8 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) 
             "seconds": seconds(*lasted),
             "connected": was_live,
             "reason": reason.name(),
-            "legs": [{ "kind": leg, "outcome": outcome, "failure": failure }],
-            "transcript": transcript.iter().map(line).collect::<Vec<_>>(),
+            "legs": legs.iter().map(|used| leg(config, used)).collect::<Vec<_>>(),
+            "transcript": conversation(transcript, tools),
             "usage": {
                 "text_tokens_in": usage.text_in,
                 "text_tokens_cached": usage.text_cached,
@@ -95,6 +87,42 @@ fn call(names: &Names, config: &Config) -> Value {
         "agent_id": config.agent.id,
         "region": names.region,
         "machine": names.machine,
+    })
+}
+
+/// A leg that was opened, and what became of it.
+fn leg(config: &Config, used: &LegUse) -> Value {
+    let LegUse { leg, from, end } = used;
+    let kind = config.legs.get(*leg).map(|leg| leg.kind());
+    let (outcome, failure) = match end {
+        LegEnd::Used => ("used", Value::Null),
+        LegEnd::Renewed => ("renewed", Value::Null),
+        LegEnd::Failed(Failure { provider, kind, detail }) => {
+            ("failed", json!({ "provider": provider, "kind": kind.name(), "detail": detail }))
+        }
+    };
+    json!({ "kind": kind, "from_ms": millis(*from), "outcome": outcome, "failure": failure })
+}
+
+/// What was said and what was done, in its order.
+fn conversation(lines: &[Line], tools: &[ToolLine]) -> Vec<Value> {
+    let said = lines.iter().map(|said| (said.at, line(said)));
+    let done = tools.iter().map(|done| (done.at, tool(done)));
+    let mut all: Vec<_> = said.chain(done).collect();
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, entry)| entry).collect()
+}
+
+fn tool(tool: &ToolLine) -> Value {
+    // As JSON where it is: a model may have written anything.
+    let json = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+    let ToolLine { at, name, arguments, result, .. } = tool;
+    json!({
+        "role": "tool",
+        "at_ms": millis(*at),
+        "name": name,
+        "arguments": json(arguments),
+        "result": result.as_deref().map(json),
     })
 }
 

@@ -12,14 +12,11 @@ impl Call {
         let Phase::Lobby { asked } = self.phase else { return };
         // A greeting is protected from the first moment, so the leg must not stop it by itself.
         let held = config.greeting.is_some() || !config.interruptible;
-        let turns = if held { Turns::Held } else { Turns::Live };
-        self.floor.turns = turns;
+        self.floor.turns = if held { Turns::Held } else { Turns::Live };
         self.floor.opening = if config.greeting.is_some() { Opening::Greeting } else { Opening::Over };
         self.config = config;
         self.phase = Phase::Connecting { asked, admitted: false, ready: false };
-        self.dialled = self.now;
-        self.timers.set(Timer::LegReady, self.now + LEG_READY);
-        self.push(Command::Dial(turns));
+        self.dial();
     }
 
     pub(crate) fn on_started(&mut self, started: Box<Started>) {
@@ -51,20 +48,7 @@ impl Call {
         self.go_live();
     }
 
-    pub(crate) fn on_leg_ready(&mut self) {
-        let Phase::Connecting { ready, .. } = &mut self.phase else { return };
-        if std::mem::replace(ready, true) {
-            return;
-        }
-        self.timers.clear(Timer::LegReady);
-        self.note(Note::LegReady { after: self.now - self.dialled });
-        self.leg_pulse = Pulse::of_leg(self.now);
-        self.timers.set(Timer::LegQuiet, self.leg_pulse.next_look());
-        self.leg(LegCommand::Ping);
-        self.go_live();
-    }
-
-    fn go_live(&mut self) {
+    pub(crate) fn go_live(&mut self) {
         let Phase::Connecting { admitted: true, ready: true, .. } = self.phase else { return };
         self.phase = Phase::Live;
         self.was_live = true;
@@ -84,10 +68,6 @@ impl Call {
         }
     }
 }
-
-/// From the dialled leg to one that takes audio. Long enough for a slow handshake far away, short enough that
-/// the caller is still there when the main app takes over.
-const LEG_READY: Duration = Duration::from_millis(4_500);
 
 /// So long before the end the warning is spoken.
 const WARNING: Duration = Duration::from_secs(30);

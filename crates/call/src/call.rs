@@ -14,16 +14,19 @@ use std::{
 };
 
 use crate::{
-    Audio, CarrierCommand, CarrierEvent, Closing, Config, EndReason, FailureKind, LegCommand, LegEvent, Note,
-    RefusalCode, Say, Started, Summary, Tally, Timer, ToolEnd, ToolId, Turns, Usage,
+    Audio, CarrierCommand, CarrierEvent, Closing, Config, EndReason, FailureKind, LegCommand, LegEvent,
+    LegRules, Note, RefusalCode, Say, Started, Summary, Tally, Timer, ToolEnd, ToolId, Turns, Usage,
     allowance::Allowance,
+    failover::{Recent, Switch},
     floor::{Answer, Ask, Floor, Opening},
     gaps::Gaps,
     hold::Hold,
     leaving::Leaving,
+    numbers::Numbers,
     playout::Playout,
     presence::Presence,
     pulse::{Beat, Pulse},
+    summary::LegUse,
     timers::Timers,
     tools::Tools,
     transcript::Transcript,
@@ -63,8 +66,11 @@ pub enum Command {
     /// Show the gate what the carrier said; it answers with [`Input::Token`] (unless it has) and
     /// [`Input::Admitted`], or with [`Input::Refused`].
     Admit(Box<Started>),
-    /// Open the leg; these turns are in force from its first moment.
-    Dial(Turns),
+    /// Open this leg, in place of the one that is there; these turns are in force from its first moment.
+    Dial {
+        leg: usize,
+        turns: Turns,
+    },
     Carrier(CarrierCommand),
     Leg(LegCommand),
     /// Run this one of the agent's tools; it is answered with [`Input::Tool`].
@@ -100,6 +106,12 @@ pub struct Call {
     pub(crate) hold: Hold,
     pub(crate) floor: Floor,
     pub(crate) playout: Playout,
+    /// The leg that is used or being opened, and those that were.
+    pub(crate) leg_no: usize,
+    pub(crate) legs: Vec<LegUse>,
+    pub(crate) numbers: Numbers,
+    pub(crate) switch: Option<Switch>,
+    pub(crate) recent: Option<Recent>,
     pub(crate) leg_pulse: Pulse,
     pub(crate) carrier_pulse: Pulse,
     pub(crate) transcript: Transcript,
@@ -151,6 +163,11 @@ impl Call {
             hold: Hold::default(),
             floor: Floor::default(),
             playout: Playout::default(),
+            leg_no: 0,
+            legs: Vec::new(),
+            numbers: Numbers::default(),
+            switch: None,
+            recent: None,
             leg_pulse: Pulse::of_leg(now),
             carrier_pulse: Pulse::of_carrier(now),
             transcript: Transcript::default(),
@@ -234,7 +251,12 @@ impl Call {
             Phase::Lobby { .. } | Phase::Connecting { .. } => {
                 self.tally.frames_dropped += self.hold.push(audio)
             }
-            Phase::Live => self.leg(LegCommand::Hear(audio)),
+            Phase::Live => {
+                if let (Some(recent), None) = (&mut self.recent, &self.switch) {
+                    recent.hears(audio.clone());
+                }
+                self.leg(LegCommand::Hear(audio));
+            }
             Phase::Closing(_) | Phase::Over => {}
         }
     }
@@ -249,8 +271,8 @@ impl Call {
     /// From now on an answer is due.
     pub(crate) fn owe(&mut self, to: Ask) {
         let patience = match to {
-            Ask::Turn => self.config.patience / 2, // half for the leg's own answer, half for a nudge
-            Ask::Say(_) | Ask::Reply => self.config.patience,
+            Ask::Turn => self.rules().patience / 2, // half for the leg's own answer, half for a nudge
+            Ask::Say(_) | Ask::Reply => self.rules().patience,
         };
         self.floor.answer = Answer::Owed { to, nudged: false };
         self.timers.set(Timer::ReplyDue, self.now + patience);
@@ -287,8 +309,22 @@ impl Call {
         self.floor.opening == Opening::Greeting
     }
 
+    /// What is special about the leg that is used.
+    pub(crate) fn rules(&self) -> LegRules {
+        self.config.legs.get(self.leg_no).copied().unwrap_or_default()
+    }
+
     pub(crate) fn leg(&mut self, command: LegCommand) {
-        self.push(Command::Leg(command));
+        if let LegCommand::ToolResult { id, result } = &command {
+            self.transcript.tool_answered(*id, result);
+        }
+        if self.switch.is_some() {
+            return self.without_leg(command);
+        }
+        match self.numbers.of_leg(command) {
+            Ok(command) => self.push(Command::Leg(command)),
+            Err(old) => self.of_history(old),
+        }
     }
 
     pub(crate) fn carrier(&mut self, command: CarrierCommand) {

@@ -6,8 +6,8 @@ use crate::{Idle, Tool};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The leg's name for people: `openai`, `echo`.
-    pub leg: &'static str,
+    /// At least one. The first is used, the others take over when it dies.
+    pub legs: Vec<LegRules>,
     /// The agent speaks first, with these words.
     pub greeting: Option<String>,
     /// Whether the caller can stop the agent by talking over it.
@@ -16,27 +16,45 @@ pub struct Config {
     pub max: Duration,
     /// Spoken half a minute before that.
     pub warning: Option<String>,
-    /// How long the leg waits in silence before it takes a turn for finished. A caller who stopped is known
-    /// to have stopped only so much later.
-    pub turn_silence: Duration,
-    /// How long the leg may think before the first sign of an answer.
-    pub patience: Duration,
     /// What the agent can have done.
     pub tools: Vec<Tool>,
     /// What happens when nobody speaks.
     pub idle: Option<Idle>,
 }
 
+/// What is special about one of the legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LegRules {
+    /// Its name for people: `openai`, `echo`.
+    pub name: &'static str,
+    /// How long it waits in silence before it takes a turn for finished. A caller who stopped is known to
+    /// have stopped only so much later.
+    pub turn_silence: Duration,
+    /// How long it may think before the first sign of an answer.
+    pub patience: Duration,
+    /// Its provider ends a session after so long.
+    pub longest: Option<Duration>,
+}
+
+impl Default for LegRules {
+    fn default() -> Self {
+        Self {
+            name: "the AI leg",
+            turn_silence: Duration::from_millis(500),
+            patience: Duration::from_secs(5),
+            longest: None,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
-            leg: "the AI leg",
+            legs: vec![LegRules::default()],
             greeting: None,
             interruptible: true,
             max: Duration::from_secs(1_800),
             warning: None,
-            turn_silence: Duration::from_millis(500),
-            patience: Duration::from_secs(5),
             tools: Vec::new(),
             idle: None,
         }

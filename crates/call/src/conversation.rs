@@ -5,8 +5,8 @@
 //! [`Turns::Held`], during the greeting and for agents that may not be interrupted, the call does all of it.
 
 use crate::{
-    Audio, Call, CarrierCommand, EndReason, FailureKind, ItemId, LegCommand, LegEvent, Note, Outcome,
-    ReplyId, Timer, Turns,
+    Audio, Call, CarrierCommand, FailureKind, ItemId, LegCommand, LegEvent, Note, Oddity, Outcome, ReplyId,
+    Timer, Turns,
     call::Phase,
     floor::{Answer, Ask, Opening},
     pressing::is_tones,
@@ -17,6 +17,10 @@ use std::time::Duration;
 
 impl Call {
     pub(crate) fn on_leg(&mut self, event: LegEvent) {
+        let event = self.numbers.of_call(event);
+        if self.switch.is_some() && !event.is_of_the_line() {
+            return self.odd(Oddity::UnknownEvent); // it has not been asked for anything
+        }
         self.leg_pulse.sign(self.now);
         match event {
             LegEvent::Ready => self.on_leg_ready(),
@@ -44,12 +48,14 @@ impl Call {
             }
             LegEvent::Used(usage) => self.usage += usage,
             LegEvent::Alive => self.leg_pulse.answers(),
-            LegEvent::Odd(oddity) => {
-                self.tally.oddities += 1;
-                self.note(Note::Odd(oddity));
-            }
-            LegEvent::Failed(failure) => self.finish(EndReason::LegFailed(failure)),
+            LegEvent::Odd(oddity) => self.odd(oddity),
+            LegEvent::Failed(failure) => self.leg_lost(failure),
         }
+    }
+
+    fn odd(&mut self, oddity: Oddity) {
+        self.tally.oddities += 1;
+        self.note(Note::Odd(oddity));
     }
 
     fn on_speech(&mut self, reply: ReplyId, item: ItemId, mut audio: Audio) {
@@ -58,6 +64,9 @@ impl Call {
             return;
         }
         self.floor.newest = self.floor.newest.max(Some(reply));
+        if let Some(recent) = &mut self.recent {
+            recent.is_known(); // it is being answered
+        }
         if self.floor.is_making(reply) {
             self.timers.clear(Timer::ReplyDue);
         }
@@ -80,6 +89,9 @@ impl Call {
 
     fn on_speech_started(&mut self) {
         self.somebody_is_heard();
+        if let Some(recent) = &mut self.recent {
+            recent.begins();
+        }
         self.floor.caller_since = Some(self.now);
         self.floor.caller_stopped = None;
         if self.phase != Phase::Live {
@@ -91,7 +103,7 @@ impl Call {
             Turns::Held if self.is_greeting() && self.config.interruptible => {
                 // The leg tells that somebody stopped only after its own silence, so a short word looks so
                 // much longer than it was.
-                let enough = TALKED_OVER + self.config.turn_silence;
+                let enough = TALKED_OVER + self.rules().turn_silence;
                 self.timers.set(Timer::TalkedOver, self.now + enough);
             }
             Turns::Held if self.config.interruptible => self.barge_in(),
@@ -160,7 +172,7 @@ impl Call {
         self.tools_are_known(&to);
         self.floor.answer = Answer::Making { to, reply };
         self.timers.clear(Timer::RetryReply);
-        self.timers.set(Timer::ReplyDue, self.now + self.config.patience);
+        self.timers.set(Timer::ReplyDue, self.now + self.rules().patience);
     }
 
     fn on_item_started(&mut self, reply: ReplyId, item: ItemId) {
@@ -184,6 +196,11 @@ impl Call {
 
     fn on_words(&mut self, speaker: Speaker, item: ItemId, text: String, whole: bool) {
         self.transcript.words(item, &text, whole);
+        if let (Some(recent), Speaker::Caller, true, None) =
+            (&mut self.recent, speaker, whole, self.floor.caller_since)
+        {
+            recent.is_known();
+        }
         self.caller_is_there(speaker, &text);
         self.note(Note::Words { speaker, item, text, whole });
     }
@@ -200,7 +217,8 @@ impl Call {
         match outcome {
             Outcome::Completed | Outcome::Cancelled | Outcome::Incomplete => self.floor.failures = 0,
             Outcome::FailedForNow(failure) if self.floor.failures >= MOST_FAILURES => {
-                return self.finish(EndReason::LegFailed(failure));
+                self.floor.failures = 0;
+                return self.leg_lost(failure);
             }
             Outcome::FailedForNow(failure) => {
                 self.floor.failures += 1;
@@ -226,10 +244,13 @@ impl Call {
 
     /// The answer did not begin, or did not go on.
     pub(crate) fn on_reply_due(&mut self) {
+        if self.switch.is_some() {
+            return; // it is asked for again when there is a leg
+        }
         match &mut self.floor.answer {
             Answer::Owed { to: Ask::Turn, nudged } if !*nudged => {
                 *nudged = true;
-                self.timers.set(Timer::ReplyDue, self.now + self.config.patience / 2);
+                self.timers.set(Timer::ReplyDue, self.now + self.rules().patience / 2);
                 self.leg(LegCommand::Reply);
             }
             Answer::Owed { .. } | Answer::Making { .. } => {
@@ -241,7 +262,7 @@ impl Call {
 
     fn still_thinking(&mut self, reply: ReplyId) {
         if self.floor.is_making(reply) && self.timers.is_set(Timer::ReplyDue) {
-            self.timers.set(Timer::ReplyDue, self.now + self.config.patience);
+            self.timers.set(Timer::ReplyDue, self.now + self.rules().patience);
         }
     }
 
@@ -275,12 +296,12 @@ impl Call {
             if is_tones(item) {
                 continue;
             }
+            self.transcript.cut(item, heard, cut.sent);
             if heard.is_zero() {
                 self.leg(LegCommand::Forget { item });
             } else {
                 self.leg(LegCommand::Truncate { item, heard });
             }
-            self.transcript.cut(item, heard, cut.sent);
             let words = self.transcript.find(item).and_then(|line| line.heard.clone()).unwrap_or_default();
             self.note(Note::CutShort { item, heard, sent: cut.sent, words });
         }

@@ -53,6 +53,8 @@ impl Echo {
             | LegCommand::Forget { .. }
             | LegCommand::ToolResult { .. }
             | LegCommand::Tell(_)
+            | LegCommand::Remember(_)
+            | LegCommand::Rewrite { .. }
             | LegCommand::Close => {}
         }
     }

@@ -9,8 +9,8 @@ use crate::{
 
 impl Call {
     pub(crate) fn leg_failed(&mut self, kind: FailureKind, detail: &'static str) {
-        let provider = self.config.leg;
-        self.finish(EndReason::LegFailed(Failure { provider, kind, detail: detail.into() }));
+        let provider = self.rules().name;
+        self.leg_lost(Failure { provider, kind, detail: detail.into() });
     }
 
     /// Ends the call as soon as what the caller is hearing has been said, and at once when that is nothing.
@@ -68,13 +68,16 @@ impl Call {
         self.timers.clear_all();
         self.hold = Hold::default();
         self.tally.gaps = self.gaps.filled();
+        let (transcript, tools) = std::mem::take(&mut self.transcript).into_lines();
         let summary = Summary {
             reason,
             lasted: self.now - self.born,
             was_live: self.was_live,
             tally: self.tally,
             usage: self.usage,
-            transcript: std::mem::take(&mut self.transcript).into_lines(),
+            transcript,
+            tools,
+            legs: std::mem::take(&mut self.legs),
         };
         self.push(Command::End(Box::new(summary)));
     }

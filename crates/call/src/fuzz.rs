@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     Audio, Call, CarrierCommand, CarrierEvent, Command, Config, Does, Failure, FailureKind, Gone, Input,
-    ItemId, LegCommand, LegEvent, MarkId, Oddity, Outcome, RefusalCode, ReplyId, Tool, ToolEnd, ToolId,
-    Usage,
+    ItemId, LegCommand, LegEvent, LegRules, MarkId, Oddity, Outcome, RefusalCode, ReplyId, Tool, ToolEnd,
+    ToolId, Usage,
 };
 
 /// Watches the commands of one call for what must never happen, and panics when it does.
@@ -17,9 +17,14 @@ pub struct Watch {
     begun: BTreeSet<ReplyId>,
     silenced: BTreeSet<ReplyId>,
     sent: BTreeMap<ItemId, Duration>,
-    /// Calls of tools: whether each was run, and answered.
-    tools: BTreeMap<ToolId, (u32, u32)>,
-    dials: u32,
+    /// Calls of tools, of all legs: whether each was run, and answered.
+    tools: BTreeMap<u32, (u32, u32)>,
+    /// The numbers that the legs before this one have used for them, and with this one.
+    tools_before: u32,
+    tools_used: u32,
+    /// A leg was dialled that has not said that it is ready.
+    unready: bool,
+    dials: usize,
     closes: u32,
     ends: u32,
 }
@@ -28,14 +33,17 @@ impl Watch {
     /// These commands came of this input.
     pub fn see(&mut self, input: &Input, commands: &[Command]) {
         match input {
-            Input::Leg(LegEvent::ReplyStarted { reply }) => {
+            Input::Leg(LegEvent::Ready) => self.unready = false,
+            Input::Leg(LegEvent::ReplyStarted { reply }) if !self.unready => {
                 self.begun.insert(*reply);
             }
-            Input::Leg(LegEvent::ReplyUnwanted { reply }) => {
+            Input::Leg(LegEvent::ReplyUnwanted { reply }) if !self.unready => {
                 self.silenced.insert(*reply);
             }
             Input::Leg(LegEvent::ToolCalled { id, .. }) => {
-                self.tools.entry(*id).or_default();
+                let id = id.0 + self.tools_before;
+                self.tools_used = self.tools_used.max(id);
+                self.tools.entry(id).or_default();
             }
             _ => {}
         }
@@ -44,7 +52,8 @@ impl Watch {
             match command {
                 Command::Carrier(CarrierCommand::Play(audio)) => {
                     let (reply, item) = match input {
-                        Input::Tool { end: ToolEnd::Tones, .. } | Input::Leg(LegEvent::ReplyDone { .. }) => {
+                        Input::Tool { end: ToolEnd::Tones, .. }
+                        | Input::Leg(LegEvent::ReplyDone { .. } | LegEvent::Ready) => {
                             continue; // keys, not words
                         }
                         Input::Leg(LegEvent::Speech { reply, item, .. }) => (reply, item),
@@ -59,11 +68,18 @@ impl Watch {
                     assert!(!heard.is_zero(), "cut at nothing instead of forgotten");
                     assert!(*heard <= self.sent[item], "more heard of {item:?} than was sent");
                 }
-                Command::Run { id, .. } => self.tools.get_mut(id).expect("nobody called it").0 += 1,
+                Command::Run { id, .. } => self.tools.get_mut(&id.0).expect("nobody called it").0 += 1,
                 Command::Leg(LegCommand::ToolResult { id, .. }) => {
-                    self.tools.get_mut(id).expect("nobody called it").1 += 1;
+                    let id = id.0 + self.tools_before;
+                    self.tools.get_mut(&id).expect("nobody called it").1 += 1;
                 }
-                Command::Dial(_) => self.dials += 1,
+                Command::Dial { leg, .. } => {
+                    assert!(*leg + 1 >= self.dials, "no leg is used after the one behind it");
+                    // What another leg says counts from one again.
+                    (self.dials, self.tools_before) = (leg + 1, self.tools_used);
+                    self.unready = true;
+                    (self.begun, self.silenced, self.sent) = Default::default();
+                }
                 Command::End(_) => self.ends += 1,
                 Command::Admit(_)
                 | Command::Carrier(_)
@@ -73,9 +89,12 @@ impl Watch {
                 | Command::Note(_) => {}
             }
         }
-        assert!(self.dials <= 1 && self.closes <= 1);
+        assert!(self.dials <= MOST_LEGS && self.closes <= 1);
         for (id, (run, answered)) in &self.tools {
-            assert!(*run <= 1 && *answered <= 1, "{id:?} was run {run} times and answered {answered} times");
+            assert!(
+                *run <= 1 && *answered <= 1,
+                "tool call {id} was run {run} times and answered {answered} times"
+            );
         }
     }
 
@@ -122,6 +141,7 @@ fn input(what: u8, number: u8) -> Input {
             interruptible: number.is_multiple_of(2),
             max: Duration::from_secs(u64::from(number)),
             tools: vec![lookup()],
+            legs: vec![LegRules::default(); 1 + usize::from(number) % MOST_LEGS],
             ..Config::default()
         })),
         3 => Input::Admitted,
@@ -164,6 +184,9 @@ fn lookup() -> Tool {
     let say = Some("One moment.".into());
     Tool { name: "lookup".into(), patience: Duration::from_secs(2), say, does: Does::Ask }
 }
+
+/// Of the longest list that an input here asks for.
+const MOST_LEGS: usize = 3;
 
 /// Longer stories find nothing new.
 const MOST_STEPS: usize = 4_000;

@@ -1,25 +1,46 @@
-//! What the caller says before the leg can hear it.
+//! What the caller says while no leg can hear it.
 //!
-//! Kept up to three seconds; of more, the newest three. Somebody who says "Hello?" into a connecting line is
+//! Kept up to three seconds, or as long as is asked for; of more, the newest part. Somebody who says "Hello?" into a connecting line is
 //! heard, somebody who waits in silence does not push seconds of it in front of the first word.
 
 use std::{collections::VecDeque, time::Duration};
 
 use crate::Audio;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Hold {
     frames: VecDeque<Audio>,
     time: Duration,
+    longest: Duration,
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self::of(LONGEST)
+    }
 }
 
 impl Hold {
+    pub fn of(longest: Duration) -> Self {
+        Self { frames: VecDeque::new(), time: Duration::ZERO, longest }
+    }
+
+    /// From now on so much is kept.
+    pub fn keep(&mut self, longest: Duration) {
+        self.longest = longest;
+        self.shorten();
+    }
+
     /// Returns how many older frames had to go.
     pub fn push(&mut self, audio: Audio) -> u64 {
         self.time += audio.duration();
         self.frames.push_back(audio);
+        self.shorten()
+    }
+
+    fn shorten(&mut self) -> u64 {
         let mut dropped = 0;
-        while self.time > LONGEST || self.frames.len() > MOST_FRAMES {
+        while self.time > self.longest || self.frames.len() > MOST_FRAMES {
             let Some(oldest) = self.frames.pop_front() else { break };
             self.time -= oldest.duration();
             dropped += 1;
@@ -36,7 +57,7 @@ impl Hold {
 
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// Three seconds are 150 frames of 20 ms; a carrier that sends crumbs must not make a long list of them.
+/// Twelve seconds are 600 frames of 20 ms; a carrier that sends crumbs must not make a long list of them.
 const MOST_FRAMES: usize = 600;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use crate::{Audio, ToolId};
+use crate::{Audio, Past, ToolId};
 
 /// One answer of the agent, from the moment the leg begins to make it. Later replies have higher numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +57,13 @@ pub enum LegEvent {
     Failed(Failure),
 }
 
+impl LegEvent {
+    /// Whether it is about the leg itself, and not about what is said.
+    pub(crate) fn is_of_the_line(&self) -> bool {
+        matches!(self, Self::Ready | Self::Used(_) | Self::Alive | Self::Odd(_) | Self::Failed(_))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Oddity {
     /// An event type we have never heard of: vendors add them without notice.
@@ -89,6 +96,10 @@ pub enum LegCommand {
     Forget { item: ItemId },
     /// Who answers the caller's turns from now on.
     TakeTurns(Turns),
+    /// What was said before this leg took over, oldest first; later also what came of an older leg's tools.
+    Remember(Vec<Past>),
+    /// Of this item in what it remembers only these words were heard; perhaps none.
+    Rewrite { item: ItemId, words: String },
     /// Is anybody there? Answered by [`LegEvent::Alive`].
     Ping,
     /// The last word to this leg.

@@ -18,15 +18,18 @@ mod conversation;
 pub mod echo;
 mod end;
 mod ending;
+mod failover;
 mod floor;
 #[doc(hidden)]
 pub mod fuzz;
 mod gaps;
+mod history;
 mod hold;
 mod keys;
 mod leaving;
 mod leg;
 mod line;
+mod numbers;
 mod playout;
 mod presence;
 mod pressing;
@@ -42,14 +45,15 @@ pub mod voice;
 pub use audio::{Audio, NotAudio};
 pub use call::{Call, Command, Input};
 pub use carrier::{CarrierCommand, CarrierEvent, Closing, Gone, MarkId, Started};
-pub use config::Config;
+pub use config::{Config, LegRules};
 pub use end::{EndReason, RefusalCode};
+pub use history::Past;
 pub use leg::{
     Failure, FailureKind, ItemId, LegCommand, LegEvent, Oddity, Outcome, ReplyId, Say, Turns, Usage,
 };
 pub use presence::Idle;
-pub use summary::{Note, Summary, Tally};
+pub use summary::{LegEnd, LegUse, Note, Summary, Tally};
 pub use timers::Timer;
 pub use tones::tones;
 pub use tools::{Does, Tool, ToolEnd, ToolId};
-pub use transcript::{Line, Speaker};
+pub use transcript::{Line, Speaker, ToolLine};

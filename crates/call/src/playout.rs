@@ -107,6 +107,12 @@ impl Playout {
         self.pieces.iter().filter(|p| p.reply == reply && !p.whole).map(|p| p.item).collect()
     }
 
+    /// The items of this reply, and how much of each was sent.
+    pub fn sent_of(&self, reply: ReplyId) -> Vec<(ItemId, Duration)> {
+        let of = self.pieces.iter().filter(|p| p.reply == reply && !p.whole);
+        of.map(|p| (p.item, ulaw::duration(p.len))).collect()
+    }
+
     /// A mark came back. One that we did not send, or sent before the last clear, is ignored.
     pub fn reached(&mut self, now: Instant, mark: MarkId) {
         if let Some((_, sent)) = self.probe.take_if(|(probe, _)| *probe == mark) {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{EndReason, FailureKind, ItemId, Oddity, ToolEnd, Usage, transcript::Line, transcript::Speaker};
+use crate::{
+    EndReason, Failure, FailureKind, ItemId, Oddity, ToolEnd, Usage, transcript::Line, transcript::Speaker,
+    transcript::ToolLine,
+};
 
 /// Something worth a log line, a number or a look, that no socket needs to know.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +30,8 @@ pub enum Note {
     Key(char),
     /// A tool was called, and has been answered. Without a number: there is no such tool.
     Tool { tool: Option<usize>, end: ToolEnd, after: Duration },
+    /// The leg cannot go on, and this one takes over.
+    LegLost { failure: Failure, next: usize },
     /// A reply failed and is asked for again.
     Retry(FailureKind),
     /// The leg said something that we do not act on.
@@ -67,4 +72,27 @@ pub struct Summary {
     pub tally: Tally,
     pub usage: Usage,
     pub transcript: Vec<Line>,
+    /// What tools were called, and what came of it.
+    pub tools: Vec<ToolLine>,
+    /// The legs that were opened, one after the other.
+    pub legs: Vec<LegUse>,
+}
+
+/// A leg that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegUse {
+    /// Which of the token's.
+    pub leg: usize,
+    /// When it was dialled, from the start of the call.
+    pub from: Duration,
+    pub end: LegEnd,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LegEnd {
+    /// The call's end was its own.
+    Used,
+    Failed(Failure),
+    /// Its session would have become too old.
+    Renewed,
 }

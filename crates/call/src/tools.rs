@@ -113,6 +113,7 @@ impl Call {
         }
         self.tools.newest = Some(id);
         self.tally.tools += 1;
+        self.transcript.tool_called(self.age(), id, name, &arguments);
         let tool = self.config.tools.iter().position(|tool| tool.name == name);
         let refusal = match tool {
             _ if self.floor.is_silenced(reply) => Some("Not done: the caller interrupted before it began."),

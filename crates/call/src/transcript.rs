@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::ItemId;
+use crate::{ItemId, ToolId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speaker {
@@ -25,9 +25,23 @@ pub struct Line {
     pub heard: Option<String>,
 }
 
+/// A call of a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolLine {
+    pub id: ToolId,
+    /// From the start of the call.
+    pub at: Duration,
+    pub name: String,
+    /// JSON, as the model wrote it.
+    pub arguments: String,
+    /// What the model heard of it.
+    pub result: Option<String>,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
     lines: Vec<Line>,
+    tools: Vec<ToolLine>,
     bytes: usize,
     /// Lines and pieces that had no room.
     left_out: u64,
@@ -83,10 +97,46 @@ impl Transcript {
         self.lines.iter().rev().find(|line| line.item == item)
     }
 
+    /// A tool is called with these arguments.
+    pub fn tool_called(&mut self, at: Duration, id: ToolId, name: &str, arguments: &str) {
+        if self.tools.len() >= MOST_TOOLS || name.len() + arguments.len() > MOST_BYTES - self.bytes {
+            self.left_out += 1;
+            return;
+        }
+        self.bytes += name.len() + arguments.len();
+        let (name, arguments) = (name.to_owned(), arguments.to_owned());
+        self.tools.push(ToolLine { id, at, name, arguments, result: None });
+    }
+
+    pub fn tool_answered(&mut self, id: ToolId, result: &str) {
+        let room = MOST_BYTES.saturating_sub(self.bytes);
+        if let Some(tool) = self.tools.iter_mut().rev().find(|tool| tool.id == id) {
+            if result.len() > room {
+                self.left_out += 1;
+                return;
+            }
+            self.bytes += result.len();
+            tool.result = Some(result.to_owned());
+        }
+    }
+
+    pub fn tool(&self, id: ToolId) -> Option<&ToolLine> {
+        self.tools.iter().rev().find(|tool| tool.id == id)
+    }
+
+    /// Turns of the caller after the agent's last words, of which no word is known.
+    pub fn forget_wordless(&mut self) {
+        while self.lines.pop_if(|line| line.speaker == Speaker::Caller && line.said.is_empty()).is_some() {}
+    }
+
+    pub fn all(&self) -> (&[Line], &[ToolLine]) {
+        (&self.lines, &self.tools)
+    }
+
     /// Without replies that said nothing, such as those that only called a tool.
-    pub fn into_lines(mut self) -> Vec<Line> {
+    pub fn into_lines(mut self) -> (Vec<Line>, Vec<ToolLine>) {
         self.lines.retain(|line| line.speaker == Speaker::Caller || !line.said.is_empty());
-        self.lines
+        (self.lines, self.tools)
     }
 }
 
@@ -110,6 +160,9 @@ pub(crate) fn heard_words(said: &str, heard: Duration, sent: Duration) -> &str {
 
 /// A call of hours has some thousand turns; a leg that invents more is not worth the memory.
 const MOST_LINES: usize = 4_000;
+
+/// A model that calls more has lost its way.
+const MOST_TOOLS: usize = 1_000;
 
 /// Half a megabyte is about ten hours of speech.
 const MOST_BYTES: usize = 512 * 1024;
@@ -151,7 +204,7 @@ mod tests {
         transcript.words(ITEM, "en", false);
         transcript.words(ITEM, "We open at eight.", true);
         transcript.words(ItemId(9), "nobody's", true);
-        let lines = transcript.into_lines();
+        let (lines, _) = transcript.into_lines();
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0].said, "We open at eight.");
         assert_eq!(lines[0].heard, None);

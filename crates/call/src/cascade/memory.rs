@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::parts::{Message, ToolUse};
-use crate::{ItemId, ToolId, transcript::heard_words};
+use crate::{ItemId, Past, ToolId, transcript::heard_words};
 
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -25,6 +25,9 @@ pub(super) struct Memory {
 enum Entry {
     Caller(String),
     Agent(Spoken),
+    /// Said before this leg took over, with the call's number of it.
+    Before(ItemId, String),
+    Fact(String),
 }
 
 #[derive(Debug)]
@@ -65,6 +68,31 @@ impl Memory {
         self.entries.push(Entry::Caller(words));
     }
 
+    /// What was said and done before this leg took over.
+    pub fn remember(&mut self, past: Past) {
+        match past {
+            Past::Caller(words) => self.caller(words),
+            Past::Agent { item, words } => {
+                self.grow(words.len());
+                self.entries.push(Entry::Before(item, words));
+            }
+            Past::Fact(words) => {
+                self.grow(words.len());
+                self.entries.push(Entry::Fact(words));
+            }
+        }
+    }
+
+    /// Less of it was heard than we were told.
+    pub fn rewrite(&mut self, before: ItemId, words: String) {
+        for entry in self.entries.iter_mut().rev() {
+            match entry {
+                Entry::Before(item, old) if *item == before => return *old = words,
+                _ => {}
+            }
+        }
+    }
+
     /// The agent begins to say something.
     pub fn agent(&mut self, item: ItemId) {
         self.grow(0);
@@ -103,7 +131,7 @@ impl Memory {
         let last = self.entries.len().saturating_sub(1);
         let calls = self.entries.iter_mut().enumerate().rev().filter_map(|(at, entry)| match entry {
             Entry::Agent(spoken) => Some((at, &mut spoken.calls)),
-            Entry::Caller(_) => None,
+            _ => None,
         });
         let found = calls.flat_map(|(at, calls)| calls.iter_mut().map(move |called| (at, called)));
         let Some((at, called)) = { found }.find(|(_, called)| called.id == id) else { return };
@@ -206,7 +234,7 @@ impl Memory {
     fn spoken(&mut self, item: ItemId) -> Option<&mut Spoken> {
         self.entries.iter_mut().rev().find_map(|entry| match entry {
             Entry::Agent(spoken) if spoken.item == item => Some(spoken),
-            Entry::Agent(_) | Entry::Caller(_) => None,
+            _ => None,
         })
     }
 
@@ -227,7 +255,7 @@ impl Entry {
     /// All of it in bytes, whether it was heard or not.
     fn len(&self) -> usize {
         match self {
-            Self::Caller(words) => words.len(),
+            Self::Caller(words) | Self::Before(_, words) | Self::Fact(words) => words.len(),
             Self::Agent(Spoken { words, calls, .. }) => {
                 let called = |one: &Called| one.call.len() + one.result.as_ref().map_or(0, String::len);
                 words.len() + calls.iter().map(called).sum::<usize>()
@@ -239,6 +267,9 @@ impl Entry {
     fn tell(&self, newest_first: &mut Vec<Message>) {
         let spoken = match self {
             Self::Caller(words) => return newest_first.push(Message::Caller(words.clone())),
+            Self::Before(_, words) if words.is_empty() => return,
+            Self::Before(_, words) => return newest_first.push(Message::Agent(words.clone())),
+            Self::Fact(words) => return newest_first.push(Message::System(words.clone())),
             Self::Agent(spoken) => spoken,
         };
         let text = match &spoken.heard {

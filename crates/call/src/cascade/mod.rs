@@ -142,6 +142,8 @@ impl Cascade {
             LegCommand::Hear(audio) => self.hear(audio),
             LegCommand::Say(say) => self.wish(Next::Say(say.text)),
             LegCommand::Tell(text) => self.memory.caller(text),
+            LegCommand::Remember(past) => past.into_iter().for_each(|past| self.memory.remember(past)),
+            LegCommand::Rewrite { item, words } => self.memory.rewrite(item, words),
             LegCommand::Reply => self.wish(Next::Reply),
             LegCommand::ToolResult { id, result } => self.memory.result(id, result),
             LegCommand::Cancel => self.cancel(),
@@ -220,6 +222,12 @@ impl Cascade {
     }
 
     fn fail(&mut self, failure: Failure) {
+        // Words that have become no sound were not said, and never will be.
+        if let Some((_, item, _)) = self.speaking() {
+            self.memory.rest(item);
+            let text = self.memory.all(item);
+            self.events.push_back(LegEvent::AgentWords { item, text, whole: true });
+        }
         self.events.push_back(LegEvent::Failed(failure));
         self.close();
     }

@@ -36,6 +36,7 @@ fn input() -> impl Strategy<Value = Input> {
             name: ["lookup", "nothing", "hang_up"][usize::try_from(id % 7).unwrap_or(0).saturating_sub(4)].into(),
             arguments: "{}".into(),
         }),
+        1 => Just(LegEvent::Failed(failure(FailureKind::Closed))),
         1 => Just(LegEvent::Alive),
         1 => Just(LegEvent::Odd(Oddity::UnknownEvent)),
     ];
@@ -91,8 +92,8 @@ proptest! {
         }
         scene.input(end.clone());
         watch.see(&end, &scene.commands());
-        // Last words, or a socket on which nothing ever started: none of it takes long.
-        scene.pass(5_000);
+        // Last words, legs that are never ready, or a socket on which nothing ever started: none of it takes long.
+        scene.pass(14_000);
         watch.see(&Input::Tick, &scene.commands());
         prop_assert!(scene.call.is_over());
         prop_assert!(watch.has_ended());

@@ -11,7 +11,7 @@ const REFUSED: RefusalCode = RefusalCode("token_expired");
 fn with_a_token_in_the_path_the_leg_is_dialled_before_the_carrier_says_a_word() {
     let mut scene = Scene::open();
     scene.input(Input::Token(Box::default()));
-    assert_eq!(scene.commands(), [Command::Dial(Turns::Live)]);
+    assert_eq!(scene.commands(), [Command::Dial { leg: 0, turns: Turns::Live }]);
     scene.leg(LegEvent::Ready);
     assert_eq!(scene.commands(), [Command::Leg(LegCommand::Ping)]);
     scene.carrier(CarrierEvent::Started(Box::default()));
@@ -29,7 +29,7 @@ fn with_a_token_in_start_the_gate_is_asked_before_anything_is_dialled() {
     scene.carrier(CarrierEvent::Started(Box::new(started.clone())));
     assert_eq!(scene.commands(), [Command::Admit(Box::new(started))]);
     scene.input(Input::Token(Box::new(greeting())));
-    assert_eq!(scene.commands(), [Command::Dial(Turns::Held)]);
+    assert_eq!(scene.commands(), [Command::Dial { leg: 0, turns: Turns::Held }]);
     scene.input(Input::Admitted);
     scene.leg(LegEvent::Ready);
     assert_eq!(scene.leg_commands(), [LegCommand::Say(Say { text: "Hello, this is Acme.".into() })]);

@@ -130,6 +130,7 @@ pub fn with_everything() -> Config {
     config.tools.push(Tool { name: "hang_up".into(), does: Does::HangUp, ..config.tools[1].clone() });
     let say = vec!["Are you still there?".into()];
     config.idle = Some(Idle { after: Duration::from_secs(3), say, then_hang_up: true });
+    config.legs = vec![LegRules::default(); 3];
     config
 }
 

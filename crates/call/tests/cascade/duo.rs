@@ -65,7 +65,10 @@ impl Duo {
             plays_until: now,
             marks: VecDeque::new(),
         };
-        duo.input(Input::Token(Box::new(Config { patience: Duration::from_secs(8), ..config })));
+        duo.input(Input::Token(Box::new(Config {
+            legs: vec![LegRules { patience: Duration::from_secs(8), ..LegRules::default() }],
+            ..config
+        })));
         duo.input(Input::Carrier(CarrierEvent::Started(Box::default())));
         duo.input(Input::Admitted);
         duo.ear(EarEvent::Ready);
@@ -114,7 +117,7 @@ impl Duo {
                     Command::End(summary) => self.summary = Some(*summary),
                     Command::Run { id, arguments, .. } => self.ran.push((id, arguments)),
                     Command::Admit(_)
-                    | Command::Dial(_)
+                    | Command::Dial { .. }
                     | Command::StopTool(_)
                     | Command::HandOver { .. } => {}
                 }

@@ -167,7 +167,7 @@ pub(super) fn delete(event_id: &str, item_id: &str) -> Frame {
     control(&json!({ "type": "conversation.item.delete", "event_id": event_id, "item_id": item_id }))
 }
 
-fn control(message: &Value) -> Frame {
+pub(super) fn control(message: &Value) -> Frame {
     Frame::Control(Bytes::from(message.to_string()))
 }
 

@@ -10,6 +10,7 @@ mod creates;
 mod failure;
 mod names;
 mod news;
+mod remembered;
 mod server;
 mod session;
 mod setup;

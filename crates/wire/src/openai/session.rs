@@ -5,18 +5,20 @@
 //! is what its last `session.updated` said, not what we last asked for.
 //!
 //! Bounded by construction: a message gives at most four events and three frames, a command at most two
-//! frames, and whoever owns the session takes them all after each. Should it not, [`UNTAKEN`] ends the leg.
+//! frames (or one for each entry of a history, whose length is the call's to bound), and whoever owns the session takes them all after each. Should it not, [`UNTAKEN`] ends the leg.
 
 use std::{collections::VecDeque, fmt};
 
 use bytes::{Bytes, BytesMut};
 use call::{Failure, FailureKind, LegCommand, LegEvent, Oddity, Say, Turns};
+use serde_json::Value;
 
 use super::{
     client,
     creates::{Creates, What},
     failure,
     names::{Cut, Names},
+    remembered::Remembered,
     server,
     setup::Setup,
     tool_calls::ToolCalls,
@@ -31,6 +33,7 @@ pub struct Session {
     pub(super) creates: Creates,
     pub(super) names: Names,
     pub(super) tool_calls: ToolCalls,
+    remembered: Remembered,
     malformed: u32,
     last_event_id: u32,
     hear_buffer: BytesMut,
@@ -71,6 +74,7 @@ impl Session {
             creates: Creates::default(),
             names: Names::default(),
             tool_calls: ToolCalls::default(),
+            remembered: Remembered::default(),
             malformed: 0,
             last_event_id: 0,
             hear_buffer: BytesMut::new(),
@@ -138,6 +142,17 @@ impl Protocol for Session {
             LegCommand::Tell(text) => {
                 let event_id = self.event_id();
                 self.frames.push_back(client::tell(&event_id, &text));
+            }
+            LegCommand::Remember(past) => {
+                for past in past {
+                    let message = self.remembered.add(past);
+                    self.send(message);
+                }
+            }
+            LegCommand::Rewrite { item, words } => {
+                for message in self.remembered.rewrite(item, &words) {
+                    self.send(message);
+                }
             }
             LegCommand::Reply => self.create(What::Reply),
             LegCommand::ToolResult { id, result } => {
@@ -223,6 +238,11 @@ impl Session {
     pub(super) fn cancel(&mut self, response_id: &str) {
         let event_id = self.event_id();
         self.frames.push_back(client::cancel(&event_id, response_id));
+    }
+
+    fn send(&mut self, mut message: Value) {
+        message["event_id"] = Value::String(self.event_id());
+        self.frames.push_back(client::control(&message));
     }
 
     /// Asks for the turns that are wanted, one update at a time.
