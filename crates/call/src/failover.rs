@@ -65,9 +65,14 @@ impl Call {
         if matches!(self.phase, Phase::Closing(_) | Phase::Over | Phase::Lobby { .. }) {
             return self.finish(EndReason::LegFailed(failure));
         }
-        if self.leg_no + 1 >= self.config.legs.len() {
+        if self.is_last_leg() {
             self.leg_ends(LegEnd::Failed(failure.clone()));
-            return self.finish(EndReason::LegFailed(failure));
+            let goodbye_is_said = self.is_hanging_up();
+            return self.finish(if goodbye_is_said {
+                EndReason::AgentHungUp
+            } else {
+                EndReason::LegFailed(failure)
+            });
         }
         self.leg_no += 1;
         self.note(Note::LegLost { failure: failure.clone(), next: self.leg_no });
@@ -83,10 +88,12 @@ impl Call {
             _ => {
                 let cut_off = self.stop_at_what_was_sent();
                 self.switch = Some(Switch { cut_off, ..Switch::default() });
+                self.hold.keep(LAST_READY);
             }
         }
         self.leg(LegCommand::Close);
         self.dial();
+        self.leave_when_all_is_heard();
     }
 
     fn leg_ends(&mut self, why: LegEnd) {
@@ -158,16 +165,19 @@ impl Call {
         if turns != Some(self.floor.turns) {
             self.leg(LegCommand::TakeTurns(self.floor.turns));
         }
-        if let Some(recent) = &mut self.recent {
-            let open = std::mem::take(&mut recent.open);
-            let mut sound = std::mem::replace(&mut recent.sound, Hold::of(LEAD));
-            while let Some(audio) = sound.pop().filter(|_| open) {
-                self.leg(LegCommand::Hear(audio));
-            }
+        let missed = self.recent.take().filter(|recent| recent.open);
+        self.recent = self.recent_voice();
+        if let (Some(recent), true) = (&mut self.recent, missed.is_some()) {
+            recent.begins();
         }
-        while let Some(audio) = self.hold.pop() {
+        let mut missed = missed.map(|recent| recent.sound).unwrap_or_default();
+        while let Some(audio) = missed.pop().or_else(|| self.hold.pop()) {
+            if let Some(recent) = &mut self.recent {
+                recent.hears(audio.clone());
+            }
             self.leg(LegCommand::Hear(audio));
         }
+        self.hold = Hold::default();
         self.press_when_all_is_said();
         if let Answer::Owed { to, .. } = std::mem::replace(&mut self.floor.answer, Answer::None) {
             match to {
@@ -230,16 +240,24 @@ impl Call {
     /// Opens the leg that `leg_no` names.
     pub(crate) fn dial(&mut self) {
         let turns = self.floor.turns;
-        if let Some(switch) = &mut self.switch {
-            switch.turns = Some(turns);
+        match &mut self.switch {
+            Some(switch) => switch.turns = Some(turns),
+            None => self.recent = self.recent_voice(),
         }
         self.numbers.next_leg();
         self.legs.push(LegUse { leg: self.leg_no, from: self.age(), end: LegEnd::Used });
         self.dialled = self.now;
-        let last = self.leg_no + 1 >= self.config.legs.len();
-        self.recent = (!last).then(Recent::default);
-        self.timers.set(Timer::LegReady, self.now + if last { LAST_READY } else { READY });
+        let ready = if self.is_last_leg() { LAST_READY } else { READY };
+        self.timers.set(Timer::LegReady, self.now + ready);
         self.push(crate::Command::Dial { leg: self.leg_no, turns });
+    }
+
+    fn is_last_leg(&self) -> bool {
+        self.leg_no + 1 >= self.config.legs.len()
+    }
+
+    fn recent_voice(&self) -> Option<Recent> {
+        (!self.is_last_leg()).then(Recent::default)
     }
 
     /// The leg that was dialled is ready.

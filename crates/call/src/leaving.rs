@@ -24,6 +24,11 @@ impl Call {
         self.leaving = Some(Leaving { id, tool, target, asked: false });
     }
 
+    /// It has said goodbye, and no leg is needed for the rest.
+    pub(crate) fn is_hanging_up(&self) -> bool {
+        self.phase == Phase::Live && self.leaving.as_ref().is_some_and(|leaving| leaving.target.is_none())
+    }
+
     /// Leaves as soon as there is nothing left to be heard.
     pub(crate) fn leave_when_all_is_heard(&mut self) {
         let done = self.floor.answer == Answer::None && self.phase == Phase::Live;

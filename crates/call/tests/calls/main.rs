@@ -2,6 +2,7 @@
 
 mod answers;
 mod crossings;
+mod failover;
 mod interruptions;
 mod keys;
 mod leaving;
