@@ -5,6 +5,7 @@ mod carriers;
 mod cascade;
 mod conversation;
 mod echo;
+mod failover;
 mod goodbye;
 mod house;
 mod provider;

@@ -54,6 +54,8 @@ impl Recent {
     /// What was said is known, or answered.
     pub fn is_known(&mut self) {
         if std::mem::take(&mut self.open) {
+            // Its last sound must not be heard again in front of the next sentence.
+            self.sound.keep(EDGE);
             self.sound.keep(LEAD);
         }
     }
@@ -292,6 +294,9 @@ const LAST_READY: Duration = Duration::from_millis(4_500);
 
 /// A voice is noticed a moment after it began; this much before belongs to it.
 const LEAD: Duration = Duration::from_millis(800);
+
+/// A turn is known to be over only after so much silence; what came since may be the next one's first sound.
+const EDGE: Duration = Duration::from_millis(200);
 
 /// Of a longer turn the beginning is lost with the leg that heard it.
 const LONGEST_TURN: Duration = Duration::from_secs(12);

@@ -206,6 +206,37 @@ fn a_sentence_that_is_known_is_not_heard_again() {
 }
 
 #[test]
+fn the_end_of_a_known_sentence_is_not_heard_again_before_the_next_one() {
+    let mut scene = Scene::live(two_legs());
+    let mut at = 0;
+    let mut hears = |scene: &mut Scene, byte: u8, frames: u64| {
+        for _ in 0..frames {
+            at += 20;
+            let (at, audio) = (Some(Duration::from_millis(at)), Audio::ulaw(&[byte; 160]));
+            scene.carrier(CarrierEvent::Audio { at, audio });
+            scene.pass(20);
+        }
+    };
+    scene.leg(LegEvent::SpeechStarted);
+    hears(&mut scene, 1, 20);
+    hears(&mut scene, 2, 15);
+    scene.leg(LegEvent::SpeechStopped);
+    scene.leg(LegEvent::TurnCommitted { item: ItemId(1) });
+    scene.leg(LegEvent::CallerWords { item: ItemId(1), text: "Hello?".into(), whole: true });
+    hears(&mut scene, 3, 5);
+    scene.leg(LegEvent::SpeechStarted);
+    dies(&mut scene);
+    scene.commands();
+    scene.leg(LegEvent::Ready);
+    let heard = scene.commands().into_iter().filter_map(|command| match command {
+        Command::Leg(LegCommand::Hear(audio)) => Some(audio.decode()[0]),
+        _ => None,
+    });
+    let heard: Vec<u8> = heard.collect();
+    assert!(heard.ends_with(&[3; 5]) && !heard.contains(&1) && heard.contains(&2), "{heard:?}");
+}
+
+#[test]
 fn a_tool_runs_on_and_its_result_is_told_as_a_fact() {
     let mut scene = Scene::live(two_legs());
     caller_says(&mut scene, 1, "Where is my order?");
