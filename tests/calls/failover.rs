@@ -284,6 +284,65 @@ async fn survives(town: &Town, number: u64) -> Result<Duration, String> {
     })
 }
 
+/// The first leg's faults, and as what the report names them.
+fn refusals() -> [(Faults, &'static str); 5] {
+    let refused = |status, code: &str| {
+        let body = json!({ "error": { "message": "No.", "type": "invalid_request_error", "code": code } });
+        Some((status, Vec::new(), body.to_string()))
+    };
+    [
+        (Faults { refuse_upgrade: refused(401, "invalid_api_key"), ..Faults::default() }, "bad_key"),
+        (Faults { refuse_upgrade: refused(503, "unavailable"), ..Faults::default() }, "provider_error"),
+        (Faults { refuse_update: Some("invalid_value"), ..Faults::default() }, "refused"),
+        (Faults { no_session_created: true, ..Faults::default() }, "not_ready"),
+        (Faults { out_of_quota: true, ..Faults::default() }, "quota"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leg_that_cannot_begin_is_replaced_before_the_caller_notices() {
+    let town = Town::open().await;
+    let calls = refusals().into_iter().enumerate().map(|(number, (faults, kind))| {
+        let (town, key) = (&town, format!("sk-refused-{number}"));
+        async move {
+            town.prepare(&key);
+            town.openai.behave(&key, openai::Behaviour::default().faults(faults));
+            let phone = town.house.call(town.claims(&key, ["openai", "cascade"])).await;
+            finished(&phone).await;
+            say(&phone, 3).await;
+            finished(&phone).await;
+            let past = hang_up(town, &key, phone).await;
+            assert_eq!(past.legs(), [("openai", "failed"), ("cascade", "used")], "{kind}");
+            assert_eq!(past.report["legs"][0]["failure"]["kind"], kind, "{}", past.report["legs"]);
+            let said: Vec<_> =
+                past.lines().into_iter().map(|(_, who, words)| format!("{who}: {words}")).collect();
+            assert_eq!(
+                said,
+                [format!("a: {GREETING}"), "u: Question-c1?".into(), format!("a: {}", replies("c")[0])]
+            );
+        }
+    });
+    futures_util::future::join_all(calls).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_last_leg_dies_too_the_call_ends_and_the_report_names_both() {
+    let town = Town::open().await;
+    let key = "sk-all-dead";
+    town.prepare(key);
+    let phone = town.house.call(town.claims(key, ["openai", "cascade"])).await;
+    finished(&phone).await;
+    town.openai.die(key);
+    say(&phone, 3).await;
+    finished(&phone).await;
+    town.deepgram.die(key);
+    phone.ended(LIMIT).await.unwrap();
+    let report = town.app.post(&format!("/{key}"), 0, |_| true, LIMIT).await.unwrap().json()["data"].clone();
+    assert_eq!(report["reason"], "leg_failed");
+    let past = Past { report, caller: Vec::new(), agent: Vec::new() };
+    assert_eq!(past.legs(), [("openai", "failed"), ("cascade", "failed")]);
+}
+
 async fn finished(phone: &Phone) {
     phone.agent_finished(Duration::from_millis(600), LIMIT).await.unwrap();
 }
