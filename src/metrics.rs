@@ -39,7 +39,7 @@ pub struct Metrics {
     tools: Family<Labels<1>, Counter>,
     reports: Family<Labels<1>, Counter>,
     leg_errors: Family<Labels<2>, Counter>,
-    legs_replaced: Family<Labels<1>, Counter>,
+    legs_replaced: Family<Labels<2>, Counter>,
     tokens: Family<Labels<1>, Counter>,
     queue_high_water: Histogram,
     panics: Counter,
@@ -100,7 +100,7 @@ impl Default for Metrics {
             legs_replaced: register(
                 &mut registry,
                 "legs_replaced",
-                "Legs that were lost while another one could take over",
+                "Legs that another one took over from, by kind and by why",
             ),
             tokens: register(&mut registry, "tokens", "What the legs used, by kind"),
             queue_high_water: {
@@ -183,9 +183,9 @@ impl Metrics {
         self.leg_errors.get_or_create(&[("provider", provider), ("kind", kind.name())]).inc();
     }
 
-    /// This kind of leg was lost, and the next one took over.
-    pub fn leg_replaced(&self, leg: &'static str) {
-        self.legs_replaced.get_or_create(&[("leg", leg)]).inc();
+    /// This kind of leg was lost, or its session is over, and another one takes over.
+    pub fn leg_replaced(&self, leg: &'static str, why: &'static str) {
+        self.legs_replaced.get_or_create(&[("leg", leg), ("why", why)]).inc();
     }
 
     pub fn first_audio(&self, after: Duration) {

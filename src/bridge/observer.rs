@@ -131,8 +131,12 @@ impl Observer {
             Note::Tool { end, .. } => metrics.tool(*end),
             Note::LegLost { failure, .. } => {
                 metrics.leg_failed(failure.provider, failure.kind);
-                metrics.leg_replaced(self.leg);
+                metrics.leg_replaced(self.leg, "failed");
                 warn!(leg = self.leg, "the leg is lost, the next one takes over: {failure}");
+            }
+            Note::LegRenewed => {
+                metrics.leg_replaced(self.leg, "renewed");
+                info!(leg = self.leg, "the leg's session is nearly over, a new one is opened");
             }
             Note::Retry(kind) => warn!(kind = kind.name(), "the answer failed, asking again"),
             Note::BargeIn | Note::Key(_) | Note::Idle { .. } | Note::CutShort { .. } => {}

@@ -36,7 +36,10 @@ fn rules(leg: &Leg) -> call::LegRules {
         name: leg.kind(),
         turn_silence: turn_silence(leg),
         patience: patience(leg),
-        longest: None,
+        longest: match leg {
+            Leg::OpenAi(leg) => Some(leg.session),
+            Leg::Cascade(_) | Leg::Echo(_) => None,
+        },
     }
 }
 

@@ -241,6 +241,7 @@ impl Check<'_> {
             auth: leg.auth.unwrap_or(if azure { config::Auth::ApiKey } else { config::Auth::Bearer }),
             base_url: place.base_url,
             key: place.key,
+            session: rules.openai_session,
             turn,
             noise_reduction: leg.noise_reduction,
             transcription,

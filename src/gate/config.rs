@@ -63,6 +63,8 @@ pub struct OpenAiLeg {
     pub base_url: String,
     pub auth: Auth,
     pub key: SecretString,
+    /// The longest that a session may last.
+    pub session: Duration,
     pub turn: Turn,
     pub noise_reduction: Option<NoiseReduction>,
     /// The model that writes down what the caller says; `None` is off.

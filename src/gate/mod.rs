@@ -93,6 +93,7 @@ pub struct GateSettings {
     pub providers: Providers,
     /// `MAX_CALL_SECONDS`.
     pub max_call: Duration,
+    pub openai_session: Duration,
     /// The region this machine is in.
     pub region: Option<String>,
     /// `WEBHOOK_ALLOW_PRIVATE`.
@@ -107,6 +108,7 @@ struct Rules {
     allowed: Allowed,
     providers: Providers,
     max_call: Duration,
+    openai_session: Duration,
     region: Option<String>,
     allow_private: bool,
     /// There is a secret to sign requests to the main app with.
@@ -142,6 +144,7 @@ impl Gate {
             allowed,
             providers: settings.providers,
             max_call: settings.max_call,
+            openai_session: settings.openai_session,
             region: settings.region,
             allow_private: settings.allow_private,
             signs: !settings.secrets.is_empty(),

@@ -55,6 +55,7 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
             elevenlabs: Provider { key: None, base_url: "https://api.elevenlabs.io/v1".into() },
         },
         max_call: Duration::from_secs(14_400),
+        openai_session: Duration::from_secs(3_600),
         region: None,
         allow_private: false,
     };

@@ -57,6 +57,8 @@ pub struct Settings {
     pub max_calls: usize,
     pub max_pending: usize,
     pub max_call: Duration,
+    /// How long a session at OpenAI may last before OpenAI ends it.
+    pub openai_session: Duration,
     pub drain: Duration,
     pub webhook_allow_private: bool,
     pub report_spool_dir: Option<PathBuf>,
@@ -135,6 +137,7 @@ impl Settings {
             upstream_allow: self.upstream_allow.clone(),
             providers,
             max_call: self.max_call,
+            openai_session: self.openai_session,
             region: self.fly.region.clone(),
             allow_private: self.webhook_allow_private,
         }
@@ -191,6 +194,12 @@ impl Settings {
             max_calls: check.number("MAX_CALLS", raw.max_calls, 1000, 1..=100_000) as usize,
             max_pending: check.number("MAX_PENDING", raw.max_pending, 64, 1..=100_000) as usize,
             max_call: check.seconds("MAX_CALL_SECONDS", raw.max_call_seconds, 14_400, 1..=86_400),
+            openai_session: check.seconds(
+                "OPENAI_SESSION_SECONDS",
+                raw.openai_session_seconds,
+                3_600,
+                10..=86_400,
+            ),
             drain: check.seconds("DRAIN_SECONDS", raw.drain_seconds, 290, 0..=86_400),
             webhook_allow_private: check.flag("WEBHOOK_ALLOW_PRIVATE", raw.webhook_allow_private, false),
             report_spool_dir: check.directory("REPORT_SPOOL_DIR", raw.report_spool_dir),

@@ -39,6 +39,7 @@ variables! {
     groq_api_key: Secret,
     elevenlabs_api_key: Secret,
     openai_base_url: String,
+    openai_session_seconds: String,
     deepgram_base_url: String,
     groq_base_url: String,
     elevenlabs_base_url: String,

@@ -42,6 +42,11 @@ const GREETING: &str = "Hello, this is the bakery, and you may ask whatever come
 
 impl Town {
     async fn open() -> Self {
+        Self::with("3600").await
+    }
+
+    /// With a provider that ends its sessions after so many seconds.
+    async fn with(session: &str) -> Self {
         let openai = OpenAi::start(OpenAiOptions::default()).await.unwrap();
         let deepgram = Deepgram::start(DeepgramOptions::default()).await.unwrap();
         let chat = Chat::start(ChatOptions::default()).await.unwrap();
@@ -51,6 +56,7 @@ impl Town {
             ("DEEPGRAM_BASE_URL", deepgram.base_url()),
             ("GROQ_BASE_URL", chat.base_url()),
             ("MAX_PENDING", "200".to_owned()),
+            ("OPENAI_SESSION_SECONDS", session.to_owned()),
         ];
         let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
         let house = House::with(&variables).await;
@@ -63,9 +69,8 @@ impl Town {
         let mut deepgram = deepgram::Behaviour::default();
         deepgram.listen.hears = hears("c");
         self.deepgram.behave(key, deepgram);
-        let mut thinks = chat::Behaviour::default();
-        thinks.replies = replies("c").iter().map(|text| chat::Answer::say(text)).collect();
-        self.chat.behave(key, thinks);
+        let replies = replies("c").iter().map(|text| chat::Answer::say(text)).collect();
+        self.chat.behave(key, chat::Behaviour { replies, ..Default::default() });
         self.app.answer(&format!("/{key}"), Answer::json(&json!({})));
     }
 
@@ -341,6 +346,35 @@ async fn when_the_last_leg_dies_too_the_call_ends_and_the_report_names_both() {
     assert_eq!(report["reason"], "leg_failed");
     let past = Past { report, caller: Vec::new(), agent: Vec::new() };
     assert_eq!(past.legs(), [("openai", "failed"), ("cascade", "failed")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_by_itself_is_changed_for_a_new_one_at_a_pause() {
+    let town = Town::with("12").await;
+    let key = "sk-renewed";
+    town.prepare(key);
+    let mut claims = town.claims(key, ["openai", "openai"]);
+    claims["legs"].as_array_mut().unwrap().pop();
+    let phone = town.house.call(claims).await;
+    finished(&phone).await;
+    say(&phone, 1).await;
+    finished(&phone).await;
+    let new = town.openai.nth_connection(key, 1, LIMIT).await.unwrap();
+    new.until(|ledger| ledger.configured_at.is_some(), LIMIT).await.unwrap();
+    say(&phone, 2).await;
+    finished(&phone).await;
+    let past = hang_up(&town, key, phone).await;
+    let used = past.legs();
+    assert_eq!(used[..2], [("openai", "renewed"), ("openai", "used")], "{used:?}");
+    let told: Vec<String> = new.look(|ledger| {
+        let ours = ledger.items.iter().filter(|item| item.id.starts_with("pc_"));
+        ours.map(|item| format!("{}: {}", &item.role[..1], item.text)).collect()
+    });
+    let expected =
+        [format!("a: {GREETING}"), format!("u: {}", hears("o")[0]), format!("a: {}", replies("o")[0])];
+    assert_eq!(told, expected, "what was said, and no word of a fault");
+    assert_eq!(past.lines().len(), 5, "and the next turn: {:?}", past.lines());
+    assert_eq!(town.openai.violations(), Vec::<String>::new());
 }
 
 async fn finished(phone: &Phone) {

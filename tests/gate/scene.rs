@@ -34,6 +34,7 @@ pub fn settings() -> GateSettings {
             elevenlabs: Provider { key: None, base_url: "https://api.elevenlabs.io/v1".into() },
         },
         max_call: Duration::from_secs(3_600),
+        openai_session: Duration::from_secs(3_600),
         region: Some("iad".into()),
         allow_private: false,
     }

@@ -239,6 +239,7 @@ impl Call {
             Timer::Leaving => self.on_leaving(),
             Timer::Idle => self.on_idle(),
             Timer::Keys => self.on_keys_pressed(),
+            Timer::Renew => self.on_renew(),
             Timer::Warning => self.on_warning(),
             Timer::MaxDuration => self.finish(EndReason::MaxDuration),
             Timer::Closing => self.close_now(),

@@ -23,6 +23,8 @@ pub(crate) struct Switch {
     cut_off: bool,
     /// Who takes turns, as the new leg was told when it was dialled.
     turns: Option<Turns>,
+    /// It is a session that was opened anew, and may be dialled once more.
+    once_more: bool,
     /// To be said and told when it is there.
     later: VecDeque<LegCommand>,
 }
@@ -51,6 +53,11 @@ impl Recent {
         self.sound.keep(LONGEST_TURN);
     }
 
+    /// Something was said that is neither known nor answered.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// What was said is known, or answered.
     pub fn is_known(&mut self) {
         if std::mem::take(&mut self.open) {
@@ -66,6 +73,11 @@ impl Call {
     pub(crate) fn leg_lost(&mut self, failure: Failure) {
         if matches!(self.phase, Phase::Closing(_) | Phase::Over | Phase::Lobby { .. }) {
             return self.finish(EndReason::LegFailed(failure));
+        }
+        if self.switch.as_mut().is_some_and(|switch| std::mem::take(&mut switch.once_more)) {
+            self.leg_ends(LegEnd::Failed(failure));
+            self.leg(LegCommand::Close);
+            return self.dial();
         }
         if self.is_last_leg() {
             self.leg_ends(LegEnd::Failed(failure.clone()));
@@ -83,13 +95,14 @@ impl Call {
 
     /// Lets this leg go and opens the one that `leg_no` names.
     pub(crate) fn replace_leg(&mut self, why: LegEnd) {
+        let renewed = why == LegEnd::Renewed;
         self.leg_ends(why);
         match &mut self.phase {
             Phase::Connecting { ready, .. } => *ready = false,
             _ if self.switch.is_some() => {}
             _ => {
                 let cut_off = self.stop_at_what_was_sent();
-                self.switch = Some(Switch { cut_off, ..Switch::default() });
+                self.switch = Some(Switch { cut_off, once_more: renewed, ..Switch::default() });
                 self.hold.keep(LAST_READY);
             }
         }
@@ -107,7 +120,7 @@ impl Call {
     /// Nothing more of the answer comes. What is owed from here on, the next leg owes; whether the caller
     /// hears a part of an answer is returned.
     fn stop_at_what_was_sent(&mut self) -> bool {
-        for timer in [Timer::ReplyDue, Timer::RetryReply, Timer::CallerQuiet, Timer::LegQuiet] {
+        for timer in [Timer::ReplyDue, Timer::RetryReply, Timer::CallerQuiet, Timer::LegQuiet, Timer::Renew] {
             self.timers.clear(timer);
         }
         let unheard = self.recent.as_ref().is_some_and(|recent| recent.open);
@@ -157,7 +170,7 @@ impl Call {
 
     /// The new leg is there: it learns what was heard, hears what it missed, and goes on.
     pub(crate) fn take_over(&mut self) {
-        let Some(Switch { cut_off, turns, later }) = self.switch.take() else { return };
+        let Some(Switch { cut_off, turns, later, .. }) = self.switch.take() else { return };
         let (lines, tools) = self.transcript.all();
         let mut past = history::told(lines, tools);
         past.extend(cut_off.then(history::cut_off));
@@ -273,6 +286,7 @@ impl Call {
             _ => return,
         };
         self.timers.clear(Timer::LegReady);
+        self.look_for_its_end();
         self.note(Note::LegReady { after: self.now - self.dialled });
         self.leg_pulse = Pulse::of_leg(self.now);
         self.timers.set(Timer::LegQuiet, self.leg_pulse.next_look());

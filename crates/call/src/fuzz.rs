@@ -132,6 +132,8 @@ fn input(what: u8, number: u8) -> Input {
     let done = |outcome| LegEvent::ReplyDone { reply, outcome, usage: Usage::default() };
     let text = || "Some words of the agent.".to_owned();
     let id = ToolId(u32::from(number >> 2));
+    let longest = number.is_multiple_of(3).then(|| Duration::from_secs(u64::from(number)));
+    let rules = LegRules { longest, ..LegRules::default() };
     match what % 36 {
         0 => Input::Carrier(CarrierEvent::Started(Box::default())),
         1 => Input::Token(Box::default()),
@@ -141,7 +143,7 @@ fn input(what: u8, number: u8) -> Input {
             interruptible: number.is_multiple_of(2),
             max: Duration::from_secs(u64::from(number)),
             tools: vec![lookup()],
-            legs: vec![LegRules::default(); 1 + usize::from(number) % MOST_LEGS],
+            legs: vec![rules; 1 + usize::from(number) % MOST_LEGS],
             ..Config::default()
         })),
         3 => Input::Admitted,

@@ -34,6 +34,7 @@ mod playout;
 mod presence;
 mod pressing;
 mod pulse;
+mod renewal;
 mod summary;
 mod timers;
 mod tones;

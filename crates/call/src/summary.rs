@@ -32,6 +32,8 @@ pub enum Note {
     Tool { tool: Option<usize>, end: ToolEnd, after: Duration },
     /// The leg cannot go on, and this one takes over.
     LegLost { failure: Failure, next: usize },
+    /// The leg's session is nearly over, and it is opened anew.
+    LegRenewed,
     /// A reply failed and is asked for again.
     Retry(FailureKind),
     /// The leg said something that we do not act on.

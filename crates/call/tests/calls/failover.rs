@@ -19,14 +19,6 @@ fn says(scene: &mut Scene, item: u32, words: &str) {
     scene.leg(LegEvent::AgentWords { item: ItemId(item), text: words.into(), whole: false });
 }
 
-fn caller_says(scene: &mut Scene, item: u32, words: &str) {
-    scene.leg(LegEvent::SpeechStarted);
-    scene.pass(800);
-    scene.leg(LegEvent::SpeechStopped);
-    scene.leg(LegEvent::TurnCommitted { item: ItemId(item) });
-    scene.leg(LegEvent::CallerWords { item: ItemId(item), text: words.into(), whole: true });
-}
-
 /// The caller has asked, and the agent is a second into its answer.
 fn answering() -> Scene {
     let mut scene = Scene::live(two_legs());

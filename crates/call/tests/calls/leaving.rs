@@ -21,15 +21,6 @@ fn goodbye(ms: u64) -> Scene {
     scene
 }
 
-/// The last mark that was sent to the carrier.
-fn last_mark(commands: &[Command]) -> MarkId {
-    let mark = |command: &Command| match command {
-        Command::Carrier(CarrierCommand::Mark(mark)) => Some(*mark),
-        _ => None,
-    };
-    commands.iter().rev().find_map(mark).expect("a mark behind the goodbye")
-}
-
 fn reason(scene: &mut Scene) -> Option<EndReason> {
     scene.ended().map(|summary| summary.reason)
 }

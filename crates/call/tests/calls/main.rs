@@ -8,5 +8,6 @@ mod keys;
 mod leaving;
 mod lifecycle;
 mod presence;
+mod renewal;
 mod scene;
 mod tools;
