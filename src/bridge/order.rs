@@ -26,6 +26,7 @@ pub(super) fn for_call(config: &Config) -> call::Config {
         interruptible: config.call.interruptible,
         max: config.call.max,
         warning: config.call.warning.clone(),
+        error_message: config.call.error_message.clone(),
         tools: config.tools.iter().map(tool).collect(),
         idle: config.call.idle.clone(),
     }
@@ -36,6 +37,7 @@ fn rules(leg: &Leg) -> call::LegRules {
         name: leg.kind(),
         turn_silence: turn_silence(leg),
         patience: patience(leg),
+        speaks_alone: matches!(leg, Leg::Cascade(_)),
         longest: match leg {
             Leg::OpenAi(leg) => Some(leg.session),
             Leg::Cascade(_) | Leg::Echo(_) => None,

@@ -112,6 +112,8 @@ pub struct Call {
     pub(crate) numbers: Numbers,
     pub(crate) switch: Option<Switch>,
     pub(crate) recent: Option<Recent>,
+    /// The last sentence is being said.
+    pub(crate) apologises: bool,
     pub(crate) leg_pulse: Pulse,
     pub(crate) carrier_pulse: Pulse,
     pub(crate) transcript: Transcript,
@@ -168,6 +170,7 @@ impl Call {
             numbers: Numbers::default(),
             switch: None,
             recent: None,
+            apologises: false,
             leg_pulse: Pulse::of_leg(now),
             carrier_pulse: Pulse::of_carrier(now),
             transcript: Transcript::default(),

@@ -49,6 +49,7 @@ impl Call {
             LegEvent::Used(usage) => self.usage += usage,
             LegEvent::Alive => self.leg_pulse.answers(),
             LegEvent::Odd(oddity) => self.odd(oddity),
+            LegEvent::OnlySpeaks(failure) => self.leg_only_speaks(failure),
             LegEvent::Failed(failure) => self.leg_lost(failure),
         }
     }
@@ -59,7 +60,7 @@ impl Call {
     }
 
     fn on_speech(&mut self, reply: ReplyId, item: ItemId, mut audio: Audio) {
-        if self.phase != Phase::Live || self.floor.is_silenced(reply) {
+        if !self.has_a_voice() || self.floor.is_silenced(reply) {
             self.tally.late_audio += 1;
             return;
         }
@@ -160,7 +161,7 @@ impl Call {
     fn on_reply_started(&mut self, reply: ReplyId) {
         self.floor.newest = self.floor.newest.max(Some(reply));
         self.tally.replies += 1;
-        if self.phase != Phase::Live {
+        if !self.has_a_voice() {
             self.floor.silence();
             return;
         }
@@ -172,11 +173,13 @@ impl Call {
         self.tools_are_known(&to);
         self.floor.answer = Answer::Making { to, reply };
         self.timers.clear(Timer::RetryReply);
-        self.timers.set(Timer::ReplyDue, self.now + self.rules().patience);
+        if self.phase == Phase::Live {
+            self.timers.set(Timer::ReplyDue, self.now + self.rules().patience);
+        }
     }
 
     fn on_item_started(&mut self, reply: ReplyId, item: ItemId) {
-        if self.phase != Phase::Live {
+        if !self.has_a_voice() {
             return;
         }
         if self.floor.is_silenced(reply) {
@@ -189,7 +192,7 @@ impl Call {
     }
 
     fn on_speech_done(&mut self, reply: ReplyId, item: ItemId) {
-        if self.phase == Phase::Live && !self.floor.is_silenced(reply) {
+        if self.has_a_voice() && !self.floor.is_silenced(reply) {
             self.finish_item(item);
         }
     }
@@ -214,11 +217,18 @@ impl Call {
         let Answer::Making { to, .. } = std::mem::replace(&mut self.floor.answer, Answer::None) else {
             return;
         };
+        if self.apologises {
+            return self.apology_is_over();
+        }
         match outcome {
             Outcome::Completed | Outcome::Cancelled | Outcome::Incomplete => self.floor.failures = 0,
             Outcome::FailedForNow(failure) if self.floor.failures >= MOST_FAILURES => {
                 self.floor.failures = 0;
-                return self.leg_lost(failure);
+                return if self.rules().speaks_alone {
+                    self.leg_only_speaks(failure)
+                } else {
+                    self.leg_lost(failure)
+                };
             }
             Outcome::FailedForNow(failure) => {
                 self.floor.failures += 1;
@@ -338,6 +348,7 @@ impl Call {
                     self.take_turns_live();
                 }
             }
+            Phase::Closing(_) if self.apologises => {}
             Phase::Closing(_) => self.close_now(),
             Phase::Lobby { .. } | Phase::Connecting { .. } | Phase::Live | Phase::Over => {}
         }

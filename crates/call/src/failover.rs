@@ -71,6 +71,7 @@ impl Recent {
 impl Call {
     /// This leg cannot go on.
     pub(crate) fn leg_lost(&mut self, failure: Failure) {
+        self.apology_is_over();
         if matches!(self.phase, Phase::Closing(_) | Phase::Over | Phase::Lobby { .. }) {
             return self.finish(EndReason::LegFailed(failure));
         }
@@ -111,7 +112,7 @@ impl Call {
         self.leave_when_all_is_heard();
     }
 
-    fn leg_ends(&mut self, why: LegEnd) {
+    pub(crate) fn leg_ends(&mut self, why: LegEnd) {
         if let Some(LegUse { end, .. }) = self.legs.last_mut() {
             *end = why;
         }
@@ -119,7 +120,7 @@ impl Call {
 
     /// Nothing more of the answer comes. What is owed from here on, the next leg owes; whether the caller
     /// hears a part of an answer is returned.
-    fn stop_at_what_was_sent(&mut self) -> bool {
+    pub(crate) fn stop_at_what_was_sent(&mut self) -> bool {
         for timer in [Timer::ReplyDue, Timer::RetryReply, Timer::CallerQuiet, Timer::LegQuiet, Timer::Renew] {
             self.timers.clear(timer);
         }
@@ -267,7 +268,7 @@ impl Call {
         self.push(crate::Command::Dial { leg: self.leg_no, turns });
     }
 
-    fn is_last_leg(&self) -> bool {
+    pub(crate) fn is_last_leg(&self) -> bool {
         self.leg_no + 1 >= self.config.legs.len()
     }
 

@@ -134,12 +134,13 @@ fn input(what: u8, number: u8) -> Input {
     let id = ToolId(u32::from(number >> 2));
     let longest = number.is_multiple_of(3).then(|| Duration::from_secs(u64::from(number)));
     let rules = LegRules { longest, ..LegRules::default() };
-    match what % 36 {
+    match what % 37 {
         0 => Input::Carrier(CarrierEvent::Started(Box::default())),
         1 => Input::Token(Box::default()),
         2 => Input::Token(Box::new(Config {
             greeting: Some(text()),
             warning: Some(text()),
+            error_message: Some(text()),
             interruptible: number.is_multiple_of(2),
             max: Duration::from_secs(u64::from(number)),
             tools: vec![lookup()],
@@ -177,6 +178,7 @@ fn input(what: u8, number: u8) -> Input {
         34 if number.is_multiple_of(2) => Input::Tool { id, end: ToolEnd::HandsOver, result: text() },
         34 if number.is_multiple_of(3) => Input::Tool { id, end: ToolEnd::Tones, result: "12#".into() },
         34 => Input::HandedOver { id, done: number.is_multiple_of(3) },
+        35 => Input::Leg(LegEvent::OnlySpeaks(failure())),
         _ if number > 250 => Input::Carrier(CarrierEvent::Gone(Gone::Broken)),
         _ => Input::Tick,
     }

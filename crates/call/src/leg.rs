@@ -53,6 +53,8 @@ pub enum LegEvent {
     Alive,
     /// Something we do not know, or do not need to act on. Counted.
     Odd(Oddity),
+    /// It cannot hear or think any more, but still says what it is told to say. Everything else is over for it.
+    OnlySpeaks(Failure),
     /// The leg cannot go on.
     Failed(Failure),
 }
@@ -60,7 +62,10 @@ pub enum LegEvent {
 impl LegEvent {
     /// Whether it is about the leg itself, and not about what is said.
     pub(crate) fn is_of_the_line(&self) -> bool {
-        matches!(self, Self::Ready | Self::Used(_) | Self::Alive | Self::Odd(_) | Self::Failed(_))
+        matches!(
+            self,
+            Self::Ready | Self::Used(_) | Self::Alive | Self::Odd(_) | Self::OnlySpeaks(_) | Self::Failed(_)
+        )
     }
 }
 

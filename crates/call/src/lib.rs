@@ -8,6 +8,7 @@
 //! and from [`CarrierEvent`], [`CarrierCommand`], [`LegEvent`] and [`LegCommand`].
 
 mod allowance;
+mod apology;
 mod audio;
 mod beginning;
 mod call;

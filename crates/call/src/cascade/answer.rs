@@ -132,7 +132,7 @@ impl Cascade {
     /// Takes what the mind says.
     pub fn mind(&mut self, now: Instant, event: MindEvent) {
         self.pass(now);
-        if self.over {
+        if self.over || self.only_speaks {
             return;
         }
         match event {
@@ -164,7 +164,7 @@ impl Cascade {
                 _ => self.events.push_back(LegEvent::Used(usage)), // paid for all the same
             },
             MindEvent::Failed { ask, failure, again } => self.mind_failed(ask, failure, again),
-            MindEvent::Gone(failure) => self.fail(failure),
+            MindEvent::Gone(failure) => self.falls_dumb(failure),
             MindEvent::Odd(oddity) => self.events.push_back(LegEvent::Odd(oddity)),
         }
     }
@@ -191,7 +191,7 @@ impl Cascade {
         } else if again {
             self.give_up(Outcome::FailedForNow(failure));
         } else {
-            self.fail(failure);
+            self.falls_dumb(failure);
         }
     }
 

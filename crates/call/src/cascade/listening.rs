@@ -29,7 +29,7 @@ impl Cascade {
     /// Takes what the ear says.
     pub fn ear(&mut self, now: std::time::Instant, event: EarEvent) {
         self.pass(now);
-        if self.over {
+        if self.over || self.only_speaks {
             return;
         }
         self.upkeep.ear_pulse.sign(self.now);

@@ -86,6 +86,8 @@ pub struct Cascade {
     replies: u32,
     items: u32,
     tools: u32,
+    /// Only what it is told to say is still said.
+    only_speaks: bool,
     over: bool,
     events: VecDeque<LegEvent>,
     orders: VecDeque<Order>,
@@ -122,6 +124,7 @@ impl Cascade {
             replies: 0,
             items: 0,
             tools: 0,
+            only_speaks: false,
             over: false,
             events: VecDeque::new(),
             orders: VecDeque::from([
@@ -135,7 +138,7 @@ impl Cascade {
     /// Takes one command of the call.
     pub fn obey(&mut self, now: Instant, command: LegCommand) {
         self.pass(now);
-        if self.over {
+        if self.over || (self.only_speaks && !of_the_voice(&command)) {
             return;
         }
         match command {
@@ -221,13 +224,34 @@ impl Cascade {
         }
     }
 
-    fn fail(&mut self, failure: Failure) {
-        // Words that have become no sound were not said, and never will be.
+    /// Nobody hears or thinks any more. As long as there is a voice, words of ours can be said.
+    fn falls_dumb(&mut self, failure: Failure) {
+        if self.only_speaks {
+            return;
+        }
+        if self.ready != [true; 3] || !self.upkeep.has_a_mouth() {
+            return self.fail(failure);
+        }
+        self.keep_what_was_said();
+        self.cancel();
+        self.order(Order::Ear(EarCommand::Close));
+        self.upkeep.ear_is_gone();
+        (self.ends, self.ended) = (None, None);
+        self.only_speaks = true;
+        self.events.push_back(LegEvent::OnlySpeaks(failure));
+    }
+
+    /// Words that have become no sound were not said, and never will be.
+    fn keep_what_was_said(&mut self) {
         if let Some((_, item, _)) = self.speaking() {
             self.memory.rest(item);
             let text = self.memory.all(item);
             self.events.push_back(LegEvent::AgentWords { item, text, whole: true });
         }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.keep_what_was_said();
         self.events.push_back(LegEvent::Failed(failure));
         self.close();
     }
@@ -237,7 +261,9 @@ impl Cascade {
             self.order(Order::Mind(MindCommand::Cancel(ask)));
         }
         self.drop_guess();
-        self.order(Order::Ear(EarCommand::Close));
+        if !self.only_speaks {
+            self.order(Order::Ear(EarCommand::Close));
+        }
         self.order(Order::Mouth(MouthCommand::Close));
         self.over = true;
     }
@@ -255,6 +281,19 @@ impl Cascade {
         self.items += 1;
         ItemId(self.items)
     }
+}
+
+/// What a leg that only speaks still does.
+fn of_the_voice(command: &LegCommand) -> bool {
+    matches!(
+        command,
+        LegCommand::Say(_)
+            | LegCommand::Cancel
+            | LegCommand::Truncate { .. }
+            | LegCommand::Forget { .. }
+            | LegCommand::Ping
+            | LegCommand::Close
+    )
 }
 
 /// Where the provider ends turns, our own detector is only asked whether there is a voice now.

@@ -1,6 +1,7 @@
 //! Whole calls, told as scenes: what happens, and what the call does about it.
 
 mod answers;
+mod apology;
 mod crossings;
 mod failover;
 mod interruptions;

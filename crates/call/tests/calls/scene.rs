@@ -149,6 +149,7 @@ pub fn with_everything() -> Config {
     let say = vec!["Are you still there?".into()];
     config.idle = Some(Idle { after: Duration::from_secs(3), say, then_hang_up: true });
     config.legs = vec![LegRules::default(); 3];
+    config.error_message = Some("Something is wrong. Please call again.".into());
     config
 }
 
