@@ -14,8 +14,8 @@ use wire::{
 };
 
 use crate::gate::config::{
-    CascadeLeg, Config, Does, Eagerness, Effort, Hearing, HearingProvider, Leg, NoiseReduction, OpenAiLeg,
-    Speaking, Thinking, ThinkingEffort, Tool, Turn, Vad,
+    Agent, CascadeLeg, Config, Does, Eagerness, Effort, Hearing, HearingProvider, Leg, NoiseReduction,
+    OpenAiLeg, Speaking, Thinking, ThinkingEffort, Tool, Turn, Vad,
 };
 
 /// What the call itself has to know.
@@ -131,11 +131,11 @@ pub(super) fn for_scribe(config: &Config, stt: &Hearing) -> ScribeSetup {
 }
 
 pub(super) fn for_aura(config: &Config, tts: &Speaking) -> AuraSetup {
-    AuraSetup { model: tts.voice.clone(), speed: config.agent.speed.map(|speed| speed.clamp(0.7, 1.5)) }
+    AuraSetup { model: tts.voice.clone(), speed: config.agent.speed }
 }
 
 pub(super) fn for_flux_voice(config: &Config, tts: &Speaking) -> FluxVoiceSetup {
-    FluxVoiceSetup { model: tts.voice.clone(), speed: config.agent.speed.map(|speed| speed.clamp(0.5, 1.5)) }
+    FluxVoiceSetup { model: tts.voice.clone(), speed: config.agent.speed }
 }
 
 pub(super) fn for_multi(config: &Config, tts: &Speaking) -> MultiSetup {
@@ -151,7 +151,7 @@ pub(super) fn for_multi(config: &Config, tts: &Speaking) -> MultiSetup {
             .and_then(language)
             .filter(|_| speaks_many)
             .map(str::to_owned),
-        speed: config.agent.speed.map(|speed| speed.clamp(0.7, 1.2)),
+        speed: config.agent.speed,
     }
 }
 
@@ -185,7 +185,7 @@ fn millis(time: Duration) -> u64 {
 pub(super) fn for_openai(config: &Config, leg: &OpenAiLeg, turns: Turns) -> Setup {
     let agent = &config.agent;
     Setup {
-        instructions: agent.prompt.clone().unwrap_or_default(),
+        instructions: instructions(agent),
         voice: agent.voice.clone(),
         speed: agent.speed,
         language: agent.language.clone().filter(|tag| language(tag).is_some()),
@@ -206,6 +206,21 @@ pub(super) fn for_openai(config: &Config, leg: &OpenAiLeg, turns: Turns) -> Setu
         tools: config.tools.iter().map(function).collect(),
         turns,
     }
+}
+
+/// The prompt, and how to sound.
+fn instructions(agent: &Agent) -> String {
+    let mut all = agent.prompt.clone().unwrap_or_default();
+    let voice = [("Accent", &agent.accent), ("Manner", &agent.manner)];
+    let voice = voice.into_iter().filter_map(|(name, how)| Some(format!("{name}: {}", how.as_ref()?)));
+    let voice: Vec<_> = voice.collect();
+    if !voice.is_empty() {
+        if !all.is_empty() {
+            all.push_str("\n\n");
+        }
+        all.push_str(&format!("# How you sound\n{}", voice.join("\n")));
+    }
+    all
 }
 
 fn turn(turn: Turn) -> openai::Turn {

@@ -82,6 +82,7 @@ pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Probl
     let keys = check.keys(body.keys.unwrap_or_default());
     let agent = check.agent(body.agent.unwrap_or_default());
     let legs = check.legs(body.legs.unwrap_or_default(), &keys);
+    check.persona(&agent, &legs);
     let tools = check.tools(body.tools.unwrap_or_default());
     let call = check.call(body.call.unwrap_or_default());
     let report = body.report.and_then(|report| check.report(&report));
@@ -180,6 +181,8 @@ impl Check<'_> {
         self.name("agent.voice", agent.voice.as_ref(), 64);
         self.number("agent.temperature", agent.temperature, 0.0, 2.0);
         self.number("agent.speed", agent.speed, 0.25, 1.5);
+        self.name("agent.accent", agent.accent.as_ref(), MANNER_MAX);
+        self.name("agent.manner", agent.manner.as_ref(), MANNER_MAX);
         let tag = |tag: &String| {
             (2..=35).contains(&tag.len())
                 && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -187,9 +190,9 @@ impl Check<'_> {
         if !agent.language.as_ref().is_none_or(tag) {
             self.add(Code::ClaimsValue, "agent.language", "is not a language such as `en` or `pt-BR`");
         }
-        let Agent { id, prompt, greeting, voice, language, temperature, speed } = agent;
+        let Agent { id, prompt, greeting, voice, language, temperature, speed, accent, manner } = agent;
         let greeting = greeting.filter(|greeting| !greeting.trim().is_empty());
-        config::Agent { id, prompt, greeting, voice, language, temperature, speed }
+        config::Agent { id, prompt, greeting, voice, language, temperature, speed, accent, manner }
     }
 
     fn legs(&mut self, legs: Vec<Leg>, keys: &Keys) -> Vec<config::Leg> {
@@ -365,3 +368,6 @@ const KEY_MAX: usize = 8 * 1024;
 const CONTEXT_MAX: usize = 16 * 1024;
 
 const LEGS_MAX: usize = 8;
+
+/// In bytes. A sentence about the voice; what the agent is and knows belongs into the prompt.
+const MANNER_MAX: usize = 200;

@@ -116,8 +116,15 @@ pub(super) struct Agent {
     /// Accepted because apps send it. OpenAI's Realtime API no longer takes a temperature, so `openai` legs leave it out.
     #[cfg_attr(feature = "tools", schemars(range(min = 0.0, max = 2.0)))]
     pub temperature: Option<f64>,
+    /// Of the voice's usual speed. Each voice has its own limits within these.
     #[cfg_attr(feature = "tools", schemars(range(min = 0.25, max = 1.5)))]
     pub speed: Option<f64>,
+    /// Such as `Scottish`. Only for voices that can be told: `openai` legs.
+    #[cfg_attr(feature = "tools", schemars(length(max = 200)))]
+    pub accent: Option<String>,
+    /// Such as `warm and unhurried`. Only for voices that can be told: `openai` legs.
+    #[cfg_attr(feature = "tools", schemars(length(max = 200)))]
+    pub manner: Option<String>,
 }
 
 /// Keys of providers. What is left out is taken from the relay's own settings.

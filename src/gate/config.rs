@@ -36,6 +36,9 @@ pub struct Agent {
     /// Existing apps send one. OpenAI's Realtime API no longer takes it, so the `openai` leg leaves it out.
     pub temperature: Option<f64>,
     pub speed: Option<f64>,
+    /// For voices that can be told how to sound.
+    pub accent: Option<String>,
+    pub manner: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -203,7 +206,7 @@ impl fmt::Debug for Config {
 
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, prompt, greeting, voice, language, temperature, speed } = self;
+        let Self { id, prompt, greeting, voice, language, temperature, speed, accent, manner } = self;
         f.debug_struct("Agent")
             .field("id", id)
             .field("prompt", &Length(prompt))
@@ -212,6 +215,8 @@ impl fmt::Debug for Agent {
             .field("language", language)
             .field("temperature", temperature)
             .field("speed", speed)
+            .field("accent", &Length(accent))
+            .field("manner", &Length(manner))
             .finish()
     }
 }

@@ -13,6 +13,7 @@
 
 mod check;
 mod check_cascade;
+mod check_persona;
 mod check_tools;
 mod claims;
 pub mod config;

@@ -21,6 +21,20 @@ fn row(name: &'static str, token: String, code: Code) -> Row {
 }
 
 /// Good but for these claims.
+fn all_keys() -> Value {
+    json!({ "openai": "sk-MARKER", "deepgram": "MARKER", "groq": "MARKER", "elevenlabs": "MARKER" })
+}
+
+/// A cascade with this voice.
+fn spoken(provider: &str, voice: &str) -> Value {
+    json!({
+        "kind": "cascade",
+        "stt": { "provider": "deepgram", "model": "flux-general-en" },
+        "llm": { "provider": "groq", "model": "openai/gpt-oss-20b" },
+        "tts": { "provider": provider, "voice": voice },
+    })
+}
+
 fn claim(name: &'static str, changes: Value, code: Code, path: &'static str) -> Row {
     Row { name, token: minter().sign(&with(changes)), code, path: Some(path) }
 }
@@ -552,6 +566,36 @@ fn values() {
             ),
             claim("too fast", json!({ "agent": { "speed": 1.6 } }), ClaimsValue, "agent.speed"),
             claim("too slow", json!({ "agent": { "speed": 0.2 } }), ClaimsValue, "agent.speed"),
+            claim(
+                "too fast for ElevenLabs",
+                json!({ "agent": { "speed": 1.3 }, "legs": [{ "kind": "echo" }, spoken("elevenlabs", "MARKER")], "keys": all_keys() }),
+                ClaimsValue,
+                "agent.speed",
+            ),
+            claim(
+                "too slow for Aura",
+                json!({ "agent": { "speed": 0.6 }, "legs": [spoken("deepgram", "aura-2-thalia-en")], "keys": all_keys() }),
+                ClaimsValue,
+                "agent.speed",
+            ),
+            claim(
+                "an accent for a voice that has its own",
+                json!({ "agent": { "accent": "Scottish" }, "legs": [spoken("deepgram", "aura-2-thalia-en")], "keys": all_keys() }),
+                ClaimsNotSupported,
+                "agent.accent",
+            ),
+            claim(
+                "a manner for a voice that has its own",
+                json!({ "agent": { "manner": "warm" }, "legs": [{ "kind": "openai" }, spoken("elevenlabs", "MARKER")], "keys": all_keys() }),
+                ClaimsNotSupported,
+                "agent.manner",
+            ),
+            claim(
+                "a manner of two lines",
+                json!({ "agent": { "manner": "warm\nMARKER" } }),
+                ClaimsValue,
+                "agent.manner",
+            ),
             claim("too hot", json!({ "agent": { "temperature": 2.1 } }), ClaimsValue, "agent.temperature"),
             claim(
                 "temperature as text",
