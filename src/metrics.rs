@@ -147,7 +147,7 @@ impl Metrics {
         }
         self.gaps.inc_by(tally.gaps.as_secs_f64());
         self.queue_high_water.observe(high_water as f64);
-        self.used(usage);
+        self.used(&usage.total());
     }
 
     fn used(&self, usage: &Usage) {
@@ -158,7 +158,10 @@ impl Metrics {
             ("audio_cached", usage.audio_cached),
             ("text_out", usage.text_out),
             ("audio_out", usage.audio_out),
-            ("transcription", usage.transcription_tokens),
+            (
+                "transcription",
+                usage.transcription_audio_in + usage.transcription_text_in + usage.transcription_text_out,
+            ),
         ] {
             self.tokens.get_or_create(&[("kind", kind)]).inc_by(count);
         }
@@ -276,7 +279,7 @@ mod tests {
 
     fn summary(reason: EndReason) -> Summary {
         let tally = Tally { frames_in: 50, frames_out: 7, barge_ins: 1, ..Tally::default() };
-        let usage = Usage { audio_in: 12, ..Usage::default() };
+        let usage = [Usage { audio_in: 12, ..Usage::default() }].into_iter().collect();
         let (transcript, tools, legs) = Default::default();
         Summary {
             reason,

@@ -198,6 +198,7 @@ impl Observer {
 
     pub fn ended(&self, summary: &Summary, late_for_leg: u64, high_water: usize) {
         let Summary { reason, lasted, was_live, tally, usage, .. } = summary;
+        let used = usage.total();
         self.report_end(summary);
         self.exchange.metrics.call_ended(self.leg, summary, late_for_leg, high_water);
         let seconds = (lasted.as_secs_f64() * 10.0).round() / 10.0;
@@ -218,8 +219,8 @@ impl Observer {
                     frames_out = tally.frames_out,
                     frames_dropped = tally.frames_dropped + late_for_leg,
                     gaps_ms = tally.gaps.as_millis() as u64,
-                    tokens_in = usage.text_in + usage.audio_in,
-                    tokens_out = usage.text_out + usage.audio_out,
+                    tokens_in = used.text_in + used.audio_in + used.image_in,
+                    tokens_out = used.text_out + used.audio_out,
                     "call ended: {reason}"
                 )
             };

@@ -28,6 +28,7 @@ pub fn started(names: &Names, config: &Config, at: SystemTime) -> Value {
 /// `call.ended`: everything that there is to know of it.
 pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) -> Value {
     let Summary { reason, lasted, was_live, tally, usage, transcript, tools, legs } = summary;
+    let used = usage.total();
     let began = at.checked_sub(*lasted).unwrap_or(at);
     json!({
         "type": "call.ended",
@@ -42,14 +43,14 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) 
             "legs": legs.iter().map(|used| leg(config, used)).collect::<Vec<_>>(),
             "transcript": conversation(transcript, tools),
             "usage": {
-                "text_tokens_in": usage.text_in,
-                "text_tokens_cached": usage.text_cached,
-                "text_tokens_out": usage.text_out,
-                "audio_tokens_in": usage.audio_in,
-                "audio_tokens_cached": usage.audio_cached,
-                "audio_tokens_out": usage.audio_out,
-                "transcription_tokens": usage.transcription_tokens,
-                "transcription_seconds": (usage.transcription_seconds * 10.0).round() / 10.0,
+                "text_tokens_in": used.text_in,
+                "text_tokens_cached": used.text_cached,
+                "text_tokens_out": used.text_out,
+                "audio_tokens_in": used.audio_in,
+                "audio_tokens_cached": used.audio_cached,
+                "audio_tokens_out": used.audio_out,
+                "transcription_tokens": used.transcription_audio_in + used.transcription_text_in + used.transcription_text_out,
+                "transcription_seconds": seconds(used.transcribed),
             },
             "counts": {
                 "turns": tally.turns,

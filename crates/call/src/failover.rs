@@ -234,6 +234,7 @@ impl Call {
             switch.turns = Some(turns);
         }
         self.numbers.next_leg();
+        self.usage.next_leg();
         self.legs.push(LegUse { leg: self.leg_no, from: self.age(), end: LegEnd::Used });
         self.dialled = self.now;
         let last = self.leg_no + 1 >= self.config.legs.len();

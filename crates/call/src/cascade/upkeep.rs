@@ -106,6 +106,11 @@ impl Upkeep {
         self.ear.open
     }
 
+    /// What is said to the mouth now arrives there.
+    pub fn mouth_takes(&self) -> bool {
+        self.mouth.open
+    }
+
     pub fn said(&mut self, now: Instant) {
         self.said = now;
     }

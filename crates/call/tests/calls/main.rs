@@ -9,3 +9,4 @@ mod lifecycle;
 mod presence;
 mod scene;
 mod tools;
+mod usage;
