@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use call::{Failure, LegEnd, LegUse, Line, Speaker, Summary, ToolLine};
 use serde_json::{Value, json};
 
-use crate::{gate::Config, utc::rfc3339};
+use super::bill;
+use crate::{costs::Bill, gate::Config, utc::rfc3339};
 
 /// Who and where.
 #[derive(Clone, Debug, Default)]
@@ -26,9 +27,8 @@ pub fn started(names: &Names, config: &Config, at: SystemTime) -> Value {
 }
 
 /// `call.ended`: everything that there is to know of it.
-pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) -> Value {
-    let Summary { reason, lasted, was_live, tally, usage, transcript, tools, legs } = summary;
-    let used = usage.total();
+pub fn ended(names: &Names, config: &Config, summary: &Summary, bill: &Bill, at: SystemTime) -> Value {
+    let Summary { reason, lasted, was_live, tally, usage: _, transcript, tools, legs } = summary;
     let began = at.checked_sub(*lasted).unwrap_or(at);
     json!({
         "type": "call.ended",
@@ -42,16 +42,8 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) 
             "reason": reason.name(),
             "legs": legs.iter().map(|used| leg(config, used)).collect::<Vec<_>>(),
             "transcript": conversation(transcript, tools),
-            "usage": {
-                "text_tokens_in": used.text_in,
-                "text_tokens_cached": used.text_cached,
-                "text_tokens_out": used.text_out,
-                "audio_tokens_in": used.audio_in,
-                "audio_tokens_cached": used.audio_cached,
-                "audio_tokens_out": used.audio_out,
-                "transcription_tokens": used.transcription_audio_in + used.transcription_text_in + used.transcription_text_out,
-                "transcription_seconds": seconds(used.transcribed),
-            },
+            "usage": bill::usage(bill),
+            "cost": bill::cost(bill),
             "counts": {
                 "turns": tally.turns,
                 "replies": tally.replies,
@@ -142,7 +134,7 @@ fn line(line: &Line) -> Value {
     })
 }
 
-fn seconds(time: Duration) -> f64 {
+pub(super) fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 10.0).round() / 10.0
 }
 
