@@ -122,7 +122,10 @@ impl Task {
             any = true;
             self.input(Input::Carrier(event));
         }
-        if let Poll::Ready(event) = self.leg.poll_event(cx, now()) {
+        // What it says after the end is for the books, see `unsaid`.
+        if !self.call.is_over()
+            && let Poll::Ready(event) = self.leg.poll_event(cx, now())
+        {
             any = true;
             self.input(Input::Leg(event));
         }

@@ -1,9 +1,10 @@
 //! What a report says of use and cost.
 
+use std::time::Duration;
+
 use call::Usage;
 use serde_json::{Map, Value, json};
 
-use super::body::seconds;
 use crate::costs::{Bill, Count, Entry, Line, Of, Used};
 
 /// One entry for each provider and model; what was not used is left out.
@@ -47,7 +48,7 @@ fn used(Used { of, usage }: &Used) -> Value {
         }
     }
     if !transcribed.is_zero() {
-        all.insert("seconds".to_owned(), seconds(transcribed).into());
+        all.insert("seconds".to_owned(), seconds(transcribed));
     }
     Value::Object(all)
 }
@@ -69,7 +70,7 @@ fn line(entry: &Entry, line: &Line) -> Value {
     let mut all = names(&entry.used.of);
     let count = match line.count {
         Count::Of(count) => count.into(),
-        Count::Time(time) => json!(time.as_secs_f64()),
+        Count::Time(time) => seconds(time),
     };
     all.extend(
         [
@@ -82,6 +83,11 @@ fn line(entry: &Entry, line: &Line) -> Value {
         .map(|(name, value): (&str, Value)| (name.to_owned(), value)),
     );
     Value::Object(all)
+}
+
+/// To the millisecond.
+fn seconds(time: Duration) -> Value {
+    json!((time.as_secs_f64() * 1e3).round() / 1e3)
 }
 
 fn unpriced(entry: &Entry) -> Option<Value> {

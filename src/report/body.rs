@@ -134,7 +134,7 @@ fn line(line: &Line) -> Value {
     })
 }
 
-pub(super) fn seconds(time: Duration) -> f64 {
+fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 10.0).round() / 10.0
 }
 
