@@ -199,12 +199,17 @@ async fn a_report_has_the_sound_tokens_and_letters_that_the_parts_counted() {
     .await;
 }
 
+/// The first leg says that it is gone, or it says nothing any more and the call gives it up.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_has_what_both_legs_used_when_one_took_over_from_the_other() {
+    join_all([What::Cut, What::Stall].map(one_takes_over)).await;
+}
+
+async fn one_takes_over(death: What) {
     let (app, provider) = (app().await, OpenAi::start(OpenAiOptions::default()).await.unwrap());
     let greets = Reply::say_for("Hello, this is the bakery.", Duration::from_secs(1));
     let answers = Reply::say_for("We open at eight on weekdays, and at nine.", Duration::from_secs(4));
-    let dies = Faults::default().at(When::AudioSent(Duration::from_millis(2_200)), What::Cut);
+    let dies = Faults::default().at(When::AudioSent(Duration::from_millis(2_200)), death);
     provider.behave("k", Behaviour::default().replies([greets, answers]).faults(dies));
     let studio = Studio::open_with(&[("OPENAI_BASE_URL", &provider.base_url())]).await;
     let pair = Pair { ear: "flux-general-en", mouth: "aura-2-thalia-en" };
@@ -228,8 +233,10 @@ async fn a_report_has_what_both_legs_used_when_one_took_over_from_the_other() {
     studio.is_clean().await;
 
     let leg = provider.connection("k", LIMIT).await.unwrap();
-    let (talk, words) = by_openai(&leg);
-    assert_eq!(talk["untold_answers"], 1, "the one in which it died: {talk}");
+    let (mut talk, words) = by_openai(&leg);
+    // The one in which it died. One that went silent may have begun another and told nobody.
+    assert!(talk["untold_answers"].as_u64() >= Some(1), "{talk}");
+    talk["untold_answers"] = 1.into();
     assert_eq!((used(&data, "gpt-realtime-2.1"), used(&data, "gpt-transcribe")), (talk, words));
     let Studio { chat, deepgram, elevenlabs, .. } = &studio;
     let seconds = &used(&data, "flux-general-en")["seconds"];

@@ -18,6 +18,7 @@ fn usage_is_read_whatever_part_of_it_is_missing() {
             "cached_tokens_details": { "text_tokens": 60, "audio_tokens": 4, "image_tokens": 2 } },
         "output_token_details": { "text_tokens": 30, "audio_tokens": 91 } });
     let none = Usage::default();
+    let untold = Usage { untold_answers: 1, ..none };
     let cases = [
         (
             whole,
@@ -33,8 +34,8 @@ fn usage_is_read_whatever_part_of_it_is_missing() {
                 ..none
             },
         ),
-        (Value::Null, none),
-        (json!({}), none),
+        (Value::Null, untold),
+        (json!({}), untold),
         (json!({ "input_tokens": 132, "output_tokens": 121 }), Usage { text_in: 132, text_out: 121, ..none }),
         (
             json!({ "input_token_details": null, "output_token_details": { "text_tokens": null, "audio_tokens": "91" } }),

@@ -134,8 +134,11 @@ impl Connection {
             json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": item_id,
             "content_index": 0, "transcript": text, "usage": usage}),
         );
+        let said = !self.stalled;
         self.ledger.send_modify(|ledger| {
-            ledger.note_usage(&usage);
+            if said {
+                ledger.note_usage(&usage);
+            }
             if let Some(item) = ledger.items.iter_mut().find(|item| item.id == item_id) {
                 item.text = text.to_owned();
             }
