@@ -11,7 +11,7 @@ use std::{
 
 use call::{LegEnd, LegUse, Meter, Usage};
 use patchcord::{
-    costs::{Bill, Prices, bill, by_model},
+    costs::{Bill, Prices, bill, by_model, without_price},
     gate::{Config, Gate, fetch::Fetcher, mint::Minter},
     outward::tls,
     settings::Settings,
@@ -366,12 +366,12 @@ fn twelve_calls_cost_what_they_cost_by_hand() {
     for Case { name, claims, used, nanos, cents, unpriced } in calls {
         let bill = billed(&prices, &claims, &used);
         assert_eq!((bill.total().nanos(), bill.total().cents()), (nanos, cents), "{name}: {bill:#?}");
-        assert_eq!(without_price(&bill), unpriced, "{name}");
+        assert_eq!(self::unpriced(&bill), unpriced, "{name}");
         assert_eq!(bill.prices_of, "2026-11-20", "{name}");
     }
 }
 
-fn without_price(bill: &Bill) -> Vec<String> {
+fn unpriced(bill: &Bill) -> Vec<String> {
     let each = bill.entries.iter();
     each.flat_map(|entry| entry.unpriced.iter().map(|what| format!("{}: {}", entry.used.of, what.name())))
         .collect()
@@ -411,7 +411,7 @@ fn a_contract_s_prices_take_the_place_of_ours() {
     // spoken         200 * 0.030 / 1e3 = 0.006 000    0.010 305
     //                                    0.086 865
     assert_eq!((both.total().nanos(), both.total().cents()), (86_865_000, 9), "{both:#?}");
-    assert_eq!(without_price(&both), <[String; 0]>::default());
+    assert_eq!(unpriced(&both), <[String; 0]>::default());
     assert_eq!(both.prices_of, "2026-11-20", "the oldest price in it");
     let one = billed(&contract, &claims, &[first]);
     assert_eq!((one.total().nanos(), one.prices_of.as_str()), (76_560_000, "2027-01-15"));
@@ -419,8 +419,8 @@ fn a_contract_s_prices_take_the_place_of_ours() {
     // Without the contract nobody knows what a deployment costs, and Flux costs what it costs everybody.
     let ours = billed(&Prices::default(), &claims, &[first, second]);
     assert_eq!(ours.total().nanos(), 86_865_000 - 76_560_000 + 6_500_000 - 4_200_000);
-    assert_eq!(without_price(&ours).len(), 5, "{:?}", without_price(&ours));
-    assert!(without_price(&ours)[0].starts_with("my.openai.azure.com front-desk: "));
+    assert_eq!(unpriced(&ours).len(), 5, "{:?}", unpriced(&ours));
+    assert!(unpriced(&ours)[0].starts_with("my.openai.azure.com front-desk: "));
 }
 
 #[test]
@@ -428,4 +428,36 @@ fn a_call_that_used_nothing_costs_nothing() {
     let nothing = billed(&Prices::default(), &json!({ "legs": [{ "kind": "echo" }] }), &[NONE]);
     assert_eq!((nothing.total().nanos(), nothing.entries.len()), (0, 0));
     assert_eq!(nothing.prices_of, Prices::default().date());
+}
+
+#[test]
+fn models_without_a_price_are_known_before_the_call() {
+    let mut old_writer = openai("gpt-realtime-2.1");
+    old_writer["transcription"] = json!({ "model": "whisper-1" });
+    let claims = json!({ "legs": [
+        openai("gpt-realtime-2.1-mini"),
+        old_writer,
+        cascade(("deepgram", "nova-2"), ("groq", "qwen/qwen3.8-27b"), ("deepgram", "flux-kit-en")),
+        { "kind": "echo" } ] });
+    let config = config(&claims);
+    let named = |prices: &Prices, leg| {
+        without_price(prices, &config, leg).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let ours = Prices::default();
+    let expected: [&[&str]; 4] =
+        [&[], &["openai whisper-1"], &["deepgram nova-2", "deepgram flux-kit-en"], &[]];
+    for (leg, expected) in expected.into_iter().enumerate() {
+        assert_eq!(named(&ours, leg), expected, "{leg}");
+    }
+    // By time or by tokens: one of them will do.
+    for row in [
+        r#""per": "minute", "heard": 0.006, "audio_tokens_per_minute": 600"#,
+        r#""per": "million tokens", "audio_in": 6, "text_in": 2.5, "text_out": 10"#,
+    ] {
+        let table = format!(
+            r#"{{ "date": "2026-12-01", "prices": [ {{ "provider": "openai", "model": "whisper-1", {row} }} ] }}"#
+        );
+        let more = Prices::default().overlaid(&table).unwrap();
+        assert_eq!(named(&more, 1), <[&str; 0]>::default(), "{row}");
+    }
 }

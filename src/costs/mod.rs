@@ -6,12 +6,14 @@
 
 mod bill;
 mod file;
+mod foresight;
 mod money;
 mod prices;
 mod used;
 
 pub use self::{
     bill::{Bill, Count, Entry, Line, What, bill},
+    foresight::without_price,
     money::{Per, Price, Usd},
     prices::{Faults, Prices, Row},
     used::{Of, Used, by_model},
