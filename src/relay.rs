@@ -139,6 +139,7 @@ pub fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
         clients,
         webhooks,
         reports,
+        prices: settings.prices.clone(),
         here,
         metrics,
         lifecycle: Lifecycle::default(),

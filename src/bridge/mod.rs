@@ -24,6 +24,7 @@ use std::sync::Arc;
 use self::observer::Watchers;
 pub use self::observer::{News, What};
 use crate::{
+    costs::Prices,
     drain::Lifecycle,
     gate::{Gate, fetch::Fetcher},
     metrics::Metrics,
@@ -42,6 +43,8 @@ pub struct Shared {
     pub clients: Clients,
     pub webhooks: Arc<Webhooks>,
     pub reports: Reports,
+    /// What the providers take for what.
+    pub prices: Arc<Prices>,
     /// Where this machine is, and which it is.
     pub here: Here,
     pub metrics: Arc<Metrics>,

@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use super::{Exchange, tools::CallNames};
 use crate::{
+    costs::{self, Bill},
     gate::{
         Config, Refusal,
         config::{Does, Reporting},
@@ -164,14 +165,20 @@ impl Observer {
         }
     }
 
-    fn report_end(&self, summary: &Summary) {
+    fn report_end(&self, summary: &Summary, bill: &Bill) {
         let Some(config) = &self.config else { return };
         // One that was refused is not the call of this token.
         let refused = matches!(summary.reason, EndReason::Refused(_));
         if let Some(wanted) = config.report.as_ref().filter(|wanted| wanted.ended && !refused) {
-            let body = report::ended(&self.all_names(), config, summary, SystemTime::now());
+            let body = report::ended(&self.all_names(), config, summary, bill, SystemTime::now());
             self.report("ended", wanted, &body);
         }
+    }
+
+    /// A call whose token is not known has used nothing.
+    fn bill(&self, summary: &Summary) -> Bill {
+        let used = self.config.as_ref().map(|config| costs::by_model(config, &summary.legs, &summary.usage));
+        costs::bill(&self.exchange.prices, used.unwrap_or_default())
     }
 
     fn report(&self, what: &str, wanted: &Reporting, body: &Value) {
@@ -202,8 +209,10 @@ impl Observer {
 
     pub fn ended(&self, summary: &Summary, late_for_leg: u64, high_water: usize) {
         let Summary { reason, lasted, was_live, tally, usage, .. } = summary;
-        self.report_end(summary);
-        self.exchange.metrics.call_ended(self.leg, summary, late_for_leg, high_water);
+        let used = usage.total();
+        let bill = self.bill(summary);
+        self.report_end(summary, &bill);
+        self.exchange.metrics.call_ended(self.leg, summary, &bill, late_for_leg, high_water);
         let seconds = (lasted.as_secs_f64() * 10.0).round() / 10.0;
         macro_rules! line {
             ($level:ident $(, $more:ident = $value:expr)*) => {
@@ -222,8 +231,9 @@ impl Observer {
                     frames_out = tally.frames_out,
                     frames_dropped = tally.frames_dropped + late_for_leg,
                     gaps_ms = tally.gaps.as_millis() as u64,
-                    tokens_in = usage.text_in + usage.audio_in,
-                    tokens_out = usage.text_out + usage.audio_out,
+                    tokens_in = used.text_in + used.audio_in + used.image_in,
+                    tokens_out = used.text_out + used.audio_out,
+                    usd = bill.total().rounded(),
                     "call ended: {reason}"
                 )
             };

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use call::{Call, CarrierEvent, Command, Input, Note, Summary};
+use call::{Call, CarrierEvent, Command, Input, Note, Summary, Usage};
 use tokio::{
     net::TcpStream,
     time::{Instant, timeout},
@@ -32,6 +32,9 @@ pub(super) struct Task {
     carrier: Carrier,
     leg: Leg,
     former: Former,
+    /// What the legs before this one used and could not say: one entry for each, in their order.
+    unsaid: Vec<Usage>,
+    dialled: bool,
     desk: Desk,
     tools: Toolbox,
     alarm: Alarm,
@@ -58,6 +61,8 @@ pub(super) async fn run(
         carrier: Carrier::new(socket),
         leg: Leg::None,
         former: Former::default(),
+        unsaid: Vec::new(),
+        dialled: false,
         desk: Desk::new(exchange.clone(), ticket, slot),
         tools: Toolbox::new(exchange.webhooks.clone()),
         alarm: Alarm::default(),
@@ -117,7 +122,10 @@ impl Task {
             any = true;
             self.input(Input::Carrier(event));
         }
-        if let Poll::Ready(event) = self.leg.poll_event(cx, now()) {
+        // What it says after the end is for the books, see `unsaid`.
+        if !self.call.is_over()
+            && let Poll::Ready(event) = self.leg.poll_event(cx, now())
+        {
             any = true;
             self.input(Input::Leg(event));
         }
@@ -176,7 +184,7 @@ impl Task {
                 if let Some((config, issuer)) = self.desk.config() {
                     self.observer.dialled(config, issuer, leg);
                     let next = self.exchange.open_leg(config, leg, turns, self.now);
-                    self.former.leaves(std::mem::replace(&mut self.leg, next), self.now);
+                    self.replace_leg(next);
                 }
             }
             Command::Run { id, tool, arguments } => {
@@ -199,11 +207,24 @@ impl Task {
         }
     }
 
+    fn replace_leg(&mut self, next: Leg) {
+        let mut before = std::mem::replace(&mut self.leg, next);
+        if self.dialled {
+            self.unsaid.push(before.unsaid());
+        }
+        self.dialled = true;
+        self.former.leaves(before, self.now);
+    }
+
     /// The last words go out, and the other side has a moment to close as well. A socket that is dropped with
     /// unread messages in it would be reset, and our close with it.
     async fn say_goodbye(&mut self) {
         let high_water = self.carrier.high_water().max(self.leg.high_water()).max(self.former.high_water());
-        if let Some(summary) = self.summary.take() {
+        if let Some(mut summary) = self.summary.take() {
+            self.unsaid.push(self.leg.unsaid());
+            for (leg, unsaid) in self.unsaid.drain(..).enumerate() {
+                summary.usage.add_late(leg, unsaid);
+            }
             self.observer.ended(&summary, self.leg.dropped() + self.former.dropped(), high_water);
         }
         let goodbye = poll_fn(|cx| {

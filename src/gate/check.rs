@@ -243,6 +243,7 @@ impl Check<'_> {
             model: leg.model.unwrap_or_else(|| DEFAULT_MODEL.into()),
             auth: leg.auth.unwrap_or(if azure { config::Auth::ApiKey } else { config::Auth::Bearer }),
             base_url: place.base_url,
+            own: place.own,
             key: place.key,
             session: rules.openai_session,
             turn,

@@ -64,6 +64,8 @@ pub struct OpenAiLeg {
     pub model: String,
     /// `https://api.openai.com/v1`, without a slash at the end. `http` only for this machine itself.
     pub base_url: String,
+    /// It is the relay's own address of the provider.
+    pub own: bool,
     pub auth: Auth,
     pub key: SecretString,
     /// The longest that a session may last.
@@ -239,6 +241,7 @@ impl fmt::Debug for OpenAiLeg {
         f.debug_struct("OpenAiLeg")
             .field("model", &self.model)
             .field("base_url", &self.base_url)
+            .field("own", &self.own)
             .field("auth", &self.auth)
             .field("key", &format_args!("***"))
             .field("turn", &self.turn)

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use call::{Failure, LegEnd, LegUse, Line, Speaker, Summary, ToolLine};
 use serde_json::{Value, json};
 
-use crate::{gate::Config, utc::rfc3339};
+use super::bill;
+use crate::{costs::Bill, gate::Config, utc::rfc3339};
 
 /// Who and where.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +27,8 @@ pub fn started(names: &Names, config: &Config, at: SystemTime) -> Value {
 }
 
 /// `call.ended`: everything that there is to know of it.
-pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) -> Value {
-    let Summary { reason, lasted, was_live, tally, usage, transcript, tools, legs } = summary;
+pub fn ended(names: &Names, config: &Config, summary: &Summary, bill: &Bill, at: SystemTime) -> Value {
+    let Summary { reason, lasted, was_live, tally, usage: _, transcript, tools, legs } = summary;
     let began = at.checked_sub(*lasted).unwrap_or(at);
     json!({
         "type": "call.ended",
@@ -41,16 +42,8 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) 
             "reason": reason.name(),
             "legs": legs.iter().map(|used| leg(config, used)).collect::<Vec<_>>(),
             "transcript": conversation(transcript, tools),
-            "usage": {
-                "text_tokens_in": usage.text_in,
-                "text_tokens_cached": usage.text_cached,
-                "text_tokens_out": usage.text_out,
-                "audio_tokens_in": usage.audio_in,
-                "audio_tokens_cached": usage.audio_cached,
-                "audio_tokens_out": usage.audio_out,
-                "transcription_tokens": usage.transcription_tokens,
-                "transcription_seconds": (usage.transcription_seconds * 10.0).round() / 10.0,
-            },
+            "usage": bill::usage(bill),
+            "cost": bill::cost(bill),
             "counts": {
                 "turns": tally.turns,
                 "replies": tally.replies,

@@ -4,6 +4,7 @@
 //! `REPORT_SPOOL_DIR` in a file from the first moment, so that not even a crash loses it. What cannot be
 //! delivered is logged whole. The id stays the same, so who hears twice knows it.
 
+mod bill;
 mod body;
 mod delivery;
 mod spool;

@@ -14,6 +14,7 @@ use std::{
     ffi::OsString,
     net::{IpAddr, Ipv6Addr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,7 +27,10 @@ pub use self::{
     secret::Secret,
 };
 use self::{check::Check, raw::Raw};
-use crate::gate::{self, Gate, GateSettings};
+use crate::{
+    costs::Prices,
+    gate::{self, Gate, GateSettings},
+};
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -62,6 +66,7 @@ pub struct Settings {
     pub drain: Duration,
     pub webhook_allow_private: bool,
     pub report_spool_dir: Option<PathBuf>,
+    pub prices: Arc<Prices>,
 
     pub log: Targets,
     pub log_format: LogFormat,
@@ -203,6 +208,7 @@ impl Settings {
             drain: check.seconds("DRAIN_SECONDS", raw.drain_seconds, 290, 0..=86_400),
             webhook_allow_private: check.flag("WEBHOOK_ALLOW_PRIVATE", raw.webhook_allow_private, false),
             report_spool_dir: check.directory("REPORT_SPOOL_DIR", raw.report_spool_dir),
+            prices: check.prices("PRICES_FILE", raw.prices_file).into(),
             log: check.log("LOG", raw.log),
             log_format: check.log_format("LOG_FORMAT", raw.log_format),
             fly: Fly { region: raw.fly_region, machine: raw.fly_machine_id, app: raw.fly_app_name },
@@ -259,6 +265,7 @@ mod tests {
             ("GROQ_BASE_URL", "sk-oops"),
             ("ELEVENLABS_BASE_URL", "sk-oops"),
             ("REPORT_SPOOL_DIR", "/sk-oops/nowhere"),
+            ("PRICES_FILE", "/sk-oops/prices.json"),
             ("LOG", "sk-oops"),
             ("LOG_FORMAT", "sk-oops"),
             ("RELAY_JWKS", "sk-oops"),
@@ -329,6 +336,29 @@ mod tests {
         for bad in ["inof", "verbose", "info,debgu", "patchcord=loud", "=info"] {
             assert!(read(&[("LOG", bad)]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_price_table_is_read_at_start_and_its_faults_are_told() {
+        let path = std::env::temp_dir().join(format!("patchcord-prices-{}", std::process::id()));
+        let table = |date: &str, more: &str| {
+            let row = r#""provider": "groq", "model": "m", "per": "million tokens", "text_in": 1"#;
+            std::fs::write(&path, format!(r#"{{ "date": "{date}", "prices": [ {{ {row} {more} }} ] }}"#))
+                .unwrap();
+            read(&[("PRICES_FILE", path.to_str().unwrap())])
+        };
+        let good = table("2027-01-31", "");
+        let both = table("yesterday", r#", "text_out": -2"#);
+        let typo = table("2027-01-31", r#", "text_outt": 2"#);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(good.unwrap().prices.date(), "2027-01-31");
+        assert_ne!(read(&[]).unwrap().prices.date(), "2027-01-31");
+        let both = both.unwrap_err().to_string();
+        assert_eq!(both.lines().count(), 2, "{both}");
+        assert!(both.contains("PRICES_FILE: `date` is not a day"), "{both}");
+        assert!(both.contains("prices[0] (groq, m): `text_out` is negative"), "{both}");
+        let typo = typo.unwrap_err().to_string();
+        assert!(typo.contains("PRICES_FILE") && typo.contains("unknown field `text_outt`"), "{typo}");
     }
 
     #[test]

@@ -50,6 +50,7 @@ variables! {
     drain_seconds: String,
     webhook_allow_private: String,
     report_spool_dir: String,
+    prices_file: String,
     log: String,
     log_format: String,
     otel_exporter_otlp_endpoint: String,

@@ -66,7 +66,10 @@ async fn legs_that_work_say_how_fast() {
         cascade(flux, "openai/gpt-oss-20b", json!({ "provider": "deepgram", "voice": "flux-kit-en" })),
         cascade(scribe, "openai/gpt-oss-20b", json!({ "provider": "elevenlabs", "voice": "v" })),
     ]);
-    let (content, lines) = check("good", legs).await;
+    let (content, mut lines) = check("good", legs).await;
+    // Nobody has found a price for this voice: worth a look, and no reason to be discontent.
+    let odd = lines.remove(2);
+    assert!(odd.starts_with("look") && odd.contains("flux-kit-en has no price"), "{odd}");
     assert!(content && lines.len() == 3, "{lines:?}");
     for (line, kind) in lines.iter().zip(["openai", "cascade", "cascade"]) {
         assert!(line.starts_with("ok") && line.contains(kind) && line.contains("speaks after"), "{line}");

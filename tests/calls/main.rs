@@ -4,6 +4,7 @@ mod barge_in;
 mod carriers;
 mod cascade;
 mod conversation;
+mod costs;
 mod echo;
 mod failover;
 mod goodbye;

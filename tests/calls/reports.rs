@@ -77,7 +77,8 @@ async fn the_main_app_knows_afterwards_what_was_said_heard_and_used() {
     );
     assert!(lines[3]["interrupted"] == false && lines[3]["heard"] == "You are welcome.");
     assert_eq!(Some(heard), summary.transcript[1].heard.as_deref());
-    assert!(data["usage"]["text_tokens_in"].as_u64() > Some(0), "{}", data["usage"]);
+    let models: Vec<_> = data["usage"].as_array().unwrap().iter().map(|used| used["model"].clone()).collect();
+    assert_eq!(models, ["flux-general-en", "openai/gpt-oss-20b", "aura-2-thalia-en"], "{}", data["usage"]);
     assert_eq!(data["counts"]["interruptions"], 1);
     assert!(data["seconds"].as_f64() > Some(3.0));
 }

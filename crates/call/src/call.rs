@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     Audio, CarrierCommand, CarrierEvent, Closing, Config, EndReason, FailureKind, LegCommand, LegEvent,
-    LegRules, Note, RefusalCode, Say, Started, Summary, Tally, Timer, ToolEnd, ToolId, Turns, Usage,
+    LegRules, Meter, Note, RefusalCode, Say, Started, Summary, Tally, Timer, ToolEnd, ToolId, Turns,
     allowance::Allowance,
     failover::{Recent, Switch},
     floor::{Answer, Ask, Floor, Opening},
@@ -123,7 +123,7 @@ pub struct Call {
     /// Keys that the agent was not told of yet.
     pub(crate) pressed: String,
     pub(crate) tally: Tally,
-    pub(crate) usage: Usage,
+    pub(crate) usage: Meter,
     pub(crate) first_audio: bool,
     pub(crate) was_live: bool,
 }
@@ -179,7 +179,7 @@ impl Call {
             presence: Presence::default(),
             pressed: String::new(),
             tally: Tally::default(),
-            usage: Usage::default(),
+            usage: Meter::default(),
             first_audio: false,
             was_live: false,
         }

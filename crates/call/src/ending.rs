@@ -74,7 +74,7 @@ impl Call {
             lasted: self.now - self.born,
             was_live: self.was_live,
             tally: self.tally,
-            usage: self.usage,
+            usage: std::mem::take(&mut self.usage),
             transcript,
             tools,
             legs: std::mem::take(&mut self.legs),

@@ -261,6 +261,7 @@ impl Call {
             None => self.recent = self.recent_voice(),
         }
         self.numbers.next_leg();
+        self.usage.next_leg();
         self.legs.push(LegUse { leg: self.leg_no, from: self.age(), end: LegEnd::Used });
         self.dialled = self.now;
         let ready = if self.is_last_leg() { LAST_READY } else { READY };

@@ -42,6 +42,7 @@ mod tones;
 mod tools;
 mod transcript;
 pub mod ulaw;
+mod usage;
 pub mod voice;
 
 pub use audio::{Audio, NotAudio};
@@ -50,12 +51,11 @@ pub use carrier::{CarrierCommand, CarrierEvent, Closing, Gone, MarkId, Started};
 pub use config::{Config, LegRules};
 pub use end::{EndReason, RefusalCode};
 pub use history::Past;
-pub use leg::{
-    Failure, FailureKind, ItemId, LegCommand, LegEvent, Oddity, Outcome, ReplyId, Say, Turns, Usage,
-};
+pub use leg::{Failure, FailureKind, ItemId, LegCommand, LegEvent, Oddity, Outcome, ReplyId, Say, Turns};
 pub use presence::Idle;
 pub use summary::{LegEnd, LegUse, Note, Summary, Tally};
 pub use timers::Timer;
 pub use tones::tones;
 pub use tools::{Does, Tool, ToolEnd, ToolId};
 pub use transcript::{Line, Speaker, ToolLine};
+pub use usage::{Meter, Usage};

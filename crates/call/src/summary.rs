@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    EndReason, Failure, FailureKind, ItemId, Oddity, ToolEnd, Usage, transcript::Line, transcript::Speaker,
+    EndReason, Failure, FailureKind, ItemId, Meter, Oddity, ToolEnd, transcript::Line, transcript::Speaker,
     transcript::ToolLine,
 };
 
@@ -72,7 +72,8 @@ pub struct Summary {
     /// Whether the caller and the leg were ever connected.
     pub was_live: bool,
     pub tally: Tally,
-    pub usage: Usage,
+    /// By leg.
+    pub usage: Meter,
     pub transcript: Vec<Line>,
     /// What tools were called, and what came of it.
     pub tools: Vec<ToolLine>,

@@ -23,6 +23,11 @@ pub struct Studio {
 
 impl Studio {
     pub async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// With these variables set besides.
+    pub async fn open_with(more: &[(&str, &str)]) -> Self {
         let deepgram = Deepgram::start(DeepgramOptions::default()).await.unwrap();
         let chat = Chat::start(ChatOptions::default()).await.unwrap();
         let elevenlabs = ElevenLabs::start().await.unwrap();
@@ -32,7 +37,8 @@ impl Studio {
             ("ELEVENLABS_BASE_URL", elevenlabs.base_url()),
             ("GROQ_BASE_URL", chat.base_url()),
         ];
-        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let own = variables.iter().map(|(name, value)| (*name, value.as_str()));
+        let variables: Vec<_> = own.chain(more.iter().copied()).collect();
         Self { house: House::with(&variables).await, deepgram, elevenlabs, chat }
     }
 

@@ -57,7 +57,6 @@ impl Cascade {
                     self.turn_ended(words);
                 }
             }
-            EarEvent::Used(usage) => self.events.push_back(LegEvent::Used(usage)),
             EarEvent::Alive => self.upkeep.ear_pulse.answers(),
             EarEvent::Odd(oddity) => self.events.push_back(LegEvent::Odd(oddity)),
             EarEvent::Failed(failure) => self.ear_is_lost(failure),

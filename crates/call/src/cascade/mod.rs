@@ -17,6 +17,7 @@ mod attention;
 mod ends;
 mod listening;
 mod memory;
+mod metering;
 mod parts;
 mod pieces;
 mod speakable;
@@ -32,6 +33,7 @@ use self::{
     attention::{Attention, Sign},
     ends::Ends,
     memory::Memory,
+    metering::Metering,
     upkeep::Upkeep,
 };
 pub use self::{
@@ -82,6 +84,7 @@ pub struct Cascade {
     /// A turn that nobody had noticed. The call hears of the speech first, and may stop the answer.
     ended: Option<String>,
     upkeep: Upkeep,
+    metering: Metering,
     asks: u32,
     replies: u32,
     items: u32,
@@ -120,6 +123,7 @@ impl Cascade {
             stopped: None,
             ended: None,
             upkeep: Upkeep::new(now),
+            metering: Metering::default(),
             asks: 0,
             replies: 0,
             items: 0,
@@ -171,7 +175,7 @@ impl Cascade {
         {
             self.commit(words);
         }
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| self.usage())
     }
 
     /// After all commands that came together were obeyed, for some belong together.
@@ -229,7 +233,7 @@ impl Cascade {
         if self.only_speaks {
             return;
         }
-        if self.ready != [true; 3] || !self.upkeep.has_a_mouth() {
+        if self.ready != [true; 3] || !self.upkeep.mouth_takes() {
             return self.fail(failure);
         }
         self.keep_what_was_said();
@@ -252,8 +256,9 @@ impl Cascade {
 
     fn fail(&mut self, failure: Failure) {
         self.keep_what_was_said();
-        self.events.push_back(LegEvent::Failed(failure));
         self.close();
+        let used = self.unsaid();
+        self.events.extend([LegEvent::Used(used), LegEvent::Failed(failure)]);
     }
 
     fn close(&mut self) {
@@ -266,10 +271,6 @@ impl Cascade {
         }
         self.order(Order::Mouth(MouthCommand::Close));
         self.over = true;
-    }
-
-    fn order(&mut self, order: Order) {
-        self.orders.push_back(order);
     }
 
     fn next_ask(&mut self) -> AskId {

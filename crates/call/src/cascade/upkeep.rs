@@ -112,7 +112,8 @@ impl Upkeep {
         (self.in_turn, self.carried) = (None, None);
     }
 
-    pub fn has_a_mouth(&self) -> bool {
+    /// What is said to the mouth now arrives there.
+    pub fn mouth_takes(&self) -> bool {
         self.mouth.open
     }
 

@@ -12,3 +12,4 @@ mod presence;
 mod renewal;
 mod scene;
 mod tools;
+mod usage;

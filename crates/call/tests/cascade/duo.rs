@@ -172,6 +172,15 @@ impl Duo {
         self.now = end;
     }
 
+    /// The caller is silent for so long, in frames of 20 ms.
+    pub fn silence(&mut self, ms: u64) {
+        for _ in 0..ms / 20 {
+            let audio = Audio::silence(Duration::from_millis(20));
+            self.input(Input::Carrier(CarrierEvent::Audio { audio, at: None }));
+            self.pass(20);
+        }
+    }
+
     /// The caller says a whole turn, with the usual signs.
     pub fn turn(&mut self, words: &str) {
         self.ear(EarEvent::Started);

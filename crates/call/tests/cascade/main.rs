@@ -7,3 +7,4 @@ mod interruptions;
 mod tools;
 mod troubles;
 mod turns;
+mod usage;
