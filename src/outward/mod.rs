@@ -6,4 +6,6 @@ pub mod dns;
 pub mod requests;
 mod stream;
 pub mod tls;
+pub mod twilio;
+pub mod twiml;
 pub mod webhooks;
