@@ -82,6 +82,9 @@ impl Check<'_> {
             self.name(&at, Some(target), 64);
             self.name(&at, Some(number), 128);
         }
+        if self.dials {
+            self.can_be_dialled(&at, &targets);
+        }
         let names: Vec<&String> = targets.keys().collect();
         let parameters = json!({
             "type": "object",

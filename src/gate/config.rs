@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::outward::twilio::Account;
+
 pub use super::leg_claims::{
     Auth, Eagerness, Effort, HearingProvider, NoiseReduction, SpeakingProvider, ThinkingEffort,
     ThinkingProvider, Vad,
@@ -21,6 +23,8 @@ pub struct Config {
     pub tools: Vec<Tool>,
     pub call: CallRules,
     pub report: Option<Reporting>,
+    /// With it the relay itself tells Twilio to move the caller or to end the line.
+    pub twilio: Option<Account>,
     /// The main app's own; `null` when it sent none.
     pub context: Value,
 }
@@ -186,7 +190,7 @@ pub struct CallRules {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { agent, legs, tools, call, report, context } = self;
+        let Self { agent, legs, tools, call, report, twilio, context } = self;
         let context = if context.is_null() { Some("none") } else { None };
         f.debug_struct("Config")
             .field("agent", agent)
@@ -194,6 +198,7 @@ impl fmt::Debug for Config {
             .field("tools", tools)
             .field("call", call)
             .field("report", report)
+            .field("twilio", twilio)
             .field("context", &format_args!("{}", context.unwrap_or("***")))
             .finish()
     }

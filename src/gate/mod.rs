@@ -14,6 +14,7 @@
 mod check;
 mod check_cascade;
 mod check_tools;
+mod check_twilio;
 mod claims;
 pub mod config;
 mod envelope;
@@ -169,7 +170,7 @@ impl Gate {
             .filter(only)
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        referenced(Value::Object(body).to_string().as_bytes(), &self.rules)
+        referenced(Value::Object(body).to_string().as_bytes(), &self.rules, None)
     }
 
     /// Marks the token as used; refuses it when it was. Once for each call.
@@ -192,7 +193,7 @@ impl Gate {
                 let reference = Reference::check(&asked, self.rules.allow_private, &mut problems);
                 reference.map(|reference| Source::There { reference, token: token.into() })
             }
-            None => check::config(body, form, &self.rules, &mut problems)
+            None => check::config(body, form, &self.rules, claims.acct.as_deref(), &mut problems)
                 .map(|config| Source::Here(config.into())),
         };
         let source = match source {
@@ -227,12 +228,12 @@ impl std::fmt::Debug for Gate {
     }
 }
 
-/// The configuration out of the JSON that a token points to.
-fn referenced(json: &[u8], rules: &Rules) -> Result<Config, Refusal> {
+/// The configuration out of the JSON that a token points to; the token may name the carrier's account.
+fn referenced(json: &[u8], rules: &Rules, acct: Option<&str>) -> Result<Config, Refusal> {
     let body = strict::object(json, "the configuration", Code::ClaimsMalformed)?;
     let mut problems = Problems::default();
     let body = reader::read(body.value(), &[], &mut problems);
-    let config = body.and_then(|body| check::config(body, Form::Reference, rules, &mut problems));
+    let config = body.and_then(|body| check::config(body, Form::Reference, rules, acct, &mut problems));
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         Some(_) | None => Err(problems.into_refusal()),

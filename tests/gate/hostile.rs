@@ -54,6 +54,19 @@ fn cascade() -> Value {
     })
 }
 
+/// A key of Twilio's with one field otherwise.
+fn twilio(field: &str, value: &str) -> Value {
+    let mut key = twilio_key();
+    key[field] = value.into();
+    json!({ "keys": { "twilio": key } })
+}
+
+/// Over that key, this number.
+fn dials(number: &str) -> Value {
+    let tool = json!({ "kind": "transfer", "targets": { "help": "+15550101", "sales": number } });
+    json!({ "keys": { "twilio": twilio_key() }, "tools": [tool] })
+}
+
 /// With both keys, and one field of the cascade otherwise.
 fn cascade_with(path: &str, value: impl Into<Value>) -> Value {
     let mut cascade = cascade();
@@ -685,6 +698,44 @@ fn values() {
                 json!({ "tools": [{ "kind": "transfer", "targets": { "sales": "+15550100" } }] }),
                 ClaimsMissing,
                 "report",
+            ),
+            claim(
+                "an account that is none",
+                twilio("account_sid", "AC../../Messages"),
+                ClaimsValue,
+                "keys.twilio.account_sid",
+            ),
+            claim(
+                "another account than the call's",
+                twilio("account_sid", "AC00000000000000000000000000000000"),
+                ClaimsValue,
+                "keys.twilio.account_sid",
+            ),
+            claim("a key without a shape", twilio("api_key", "MARKER"), ClaimsValue, "keys.twilio.api_key"),
+            claim("no secret", twilio("api_secret", ""), ClaimsValue, "keys.twilio.api_secret"),
+            claim(
+                "a secret with a line break",
+                twilio("api_secret", "MARKER\r\nx: y"),
+                ClaimsValue,
+                "keys.twilio.api_secret",
+            ),
+            claim(
+                "a secret too long",
+                twilio("api_secret", &"x".repeat(257)),
+                ClaimsValue,
+                "keys.twilio.api_secret",
+            ),
+            claim(
+                "a target that cannot be dialled",
+                dials("5550100 MARKER"),
+                ClaimsValue,
+                "tools[0].targets.sales",
+            ),
+            claim(
+                "a target with an instruction",
+                dials("+15550100</Number><Hangup/>"),
+                ClaimsValue,
+                "tools[0].targets.sales",
             ),
             claim(
                 "a transfer to nobody",

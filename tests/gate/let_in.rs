@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use patchcord::gate::{
-    Gate, GateSettings,
+    Code, Gate, GateSettings,
     config::{Auth, Does, Eagerness, Effort, Leg, NoiseReduction, OpenAiLeg, Tool, Turn},
     mint::Minter,
 };
@@ -202,7 +202,7 @@ fn the_pass_fits_the_call_it_was_made_for() {
 fn nothing_that_is_secret_is_ever_printed() {
     let gate = gate();
     let claims = with(
-        json!({ "context": { "who": "MARKER-context" }, "call": { "error_message": "MARKER-words", "warning_message": "MARKER-words" } }),
+        json!({ "context": { "who": "MARKER-context" }, "keys": { "twilio": twilio_key() }, "call": { "error_message": "MARKER-words", "warning_message": "MARKER-words" } }),
     );
     let token = minter().sign(&claims);
     let pass = gate.open(&token, now()).unwrap();
@@ -303,4 +303,28 @@ fn targets_of_a_transfer_are_names_for_the_model() {
     assert!(!shown.to_string().contains("5550100"), "the numbers stay here");
     let Does::Transfer { targets } = &transfer.does else { panic!("{transfer:?}") };
     assert_eq!(targets["sales"], "+15550100");
+}
+
+#[test]
+fn with_twilios_key_the_relay_dials_by_itself_and_needs_no_report() {
+    let tools =
+        json!([{ "kind": "transfer", "targets": { "sales": "+15550100", "desk": "client:front_desk" } }]);
+    let claims = with(json!({ "keys": { "twilio": twilio_key() }, "tools": tools }));
+    let twilio = config(&gate(), &minter().seal(&claims)).unwrap().twilio.unwrap();
+    assert_eq!(twilio.sid, ACCOUNT);
+    assert_eq!(twilio.key.expose_secret(), "SK0123456789abcdef0123456789abcdef");
+    assert_eq!(twilio.secret.expose_secret(), "MARKER-twilio");
+    // Without `acct` there is nothing to compare with.
+    let claims = with(json!({ "acct": null, "keys": { "twilio": twilio_key() }, "tools": tools }));
+    assert!(config(&gate(), &minter().seal(&claims)).unwrap().twilio.is_some());
+    assert!(config(&gate(), &minter().seal(&scene::claims())).unwrap().twilio.is_none());
+}
+
+#[test]
+fn a_token_with_twilios_key_must_be_sealed_where_keys_must() {
+    let strict = Gate::new(GateSettings { require_sealed: true, ..settings() }).unwrap();
+    let claims =
+        with(json!({ "legs": [{ "kind": "echo" }], "keys": { "openai": null, "twilio": twilio_key() } }));
+    assert_eq!(strict.open(&minter().sign(&claims), now()).unwrap_err().code, Code::TokenNotSealed);
+    assert!(strict.open(&minter().seal(&claims), now()).is_ok());
 }
