@@ -18,7 +18,7 @@ use crate::{
     gate::{self, Gate, fetch::Fetcher},
     http::{self, Entrance, Limits, Slots},
     metrics::Metrics,
-    outward::{dial::Dialer, requests::Clients, tls, webhooks::Webhooks},
+    outward::{dial::Dialer, requests::Clients, tls, twilio::Twilio, webhooks::Webhooks},
     report::Reports,
     settings::{Settings, open_files},
 };
@@ -129,6 +129,7 @@ pub fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
     let secrets = gate_settings.secrets.iter().map(|(_, secret)| secret);
     let webhooks = Webhooks::new(allow_private, requests.clone(), secrets).map_err(no_client)?;
     let fetcher = Fetcher::new(allow_private, requests).map_err(|problem| vec![problem])?;
+    let twilio = Twilio::new(clients.clone(), settings.twilio_base_url.http(""));
     let (webhooks, metrics) = (Arc::new(webhooks), Arc::new(Metrics::default()));
     let reports = Reports::new(webhooks.clone(), metrics.clone(), settings.report_spool_dir.as_deref());
     let here = Here { region: settings.fly.region.clone(), machine: settings.fly.machine.clone() };
@@ -138,6 +139,7 @@ pub fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
         dialer: Dialer::new(tls::for_sockets(&roots)),
         clients,
         webhooks,
+        twilio,
         reports,
         here,
         metrics,

@@ -28,7 +28,7 @@ pub(super) fn for_call(config: &Config) -> call::Config {
         warning: config.call.warning.clone(),
         tools: config.tools.iter().map(tool).collect(),
         idle: config.call.idle.clone(),
-        carrier_hands_over: false,
+        carrier_hands_over: config.twilio.is_some(),
     }
 }
 

@@ -17,6 +17,7 @@ use reqwest::{Response, Url};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::moving::HandOver;
 use crate::{
     gate::{
         Config,
@@ -88,10 +89,16 @@ impl Toolbox {
         self.running.push((id, running));
     }
 
-    /// Tells the main app who takes the caller. What it answers decides whether the call ends.
-    pub fn hand_over(&mut self, id: ToolId, report: Report) {
+    /// Tells whoever moves the caller to whom. What they answer decides whether the call ends.
+    pub fn hand_over(&mut self, id: ToolId, order: HandOver) {
         let webhooks = self.webhooks.clone();
-        self.handing = Some((id, Box::pin(async move { is_taken(&webhooks, &report).await })));
+        let handing = async move {
+            match order {
+                HandOver::ByApp(report) => is_taken(&webhooks, &report).await,
+                HandOver::ByTwilio(line, update) => line.tell(&update).await,
+            }
+        };
+        self.handing = Some((id, Box::pin(handing)));
     }
 
     /// Whether somebody takes the caller, when that is known.

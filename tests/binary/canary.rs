@@ -33,8 +33,17 @@ fn cascade(key: &str, ear: &str, mouth: Value, tool: &str) -> Value {
             "llm": { "provider": "groq", "model": "openai/gpt-oss-20b", "extra": { "seed": 7 } },
             "tts": mouth,
         }],
-        "tools": [{ "name": "lookup", "url": tool, "description": "CANARY-description" }],
-        "keys": { "deepgram": key, "groq": key, "elevenlabs": key },
+        "tools": [
+            { "name": "lookup", "url": tool, "description": "CANARY-description" },
+            { "kind": "transfer", "targets": { "sales": "+15550199" } },
+        ],
+        "keys": {
+            "deepgram": key, "groq": key, "elevenlabs": key,
+            "twilio": {
+                "account_sid": format!("AC{}", "0".repeat(32)),
+                "api_key": format!("SK{}", "c".repeat(32)), "api_secret": "CANARY-twilio",
+            },
+        },
         "context": { "note": "CANARY-context" },
     })
 }

@@ -13,3 +13,4 @@ mod reports;
 mod stalls;
 mod tokens;
 mod tools;
+mod transfer;
