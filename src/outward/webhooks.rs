@@ -9,13 +9,14 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_lc_rs::{hkdf, hmac};
+use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use reqwest::{Client, RequestBuilder, Url};
-use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::address;
+use crate::derive::{Purpose, key_for};
 
 pub struct Webhooks {
     client: Client,
@@ -62,20 +63,9 @@ impl fmt::Debug for Webhooks {
     }
 }
 
-/// The bytes that sign, from a secret that also signs tokens: never the same.
-pub fn signing_bytes(secret: &[u8]) -> Zeroizing<[u8; 32]> {
-    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(secret);
-    let mut bytes = Zeroizing::new([0; 32]);
-    let derived = prk.expand(&[INFO], hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut bytes[..]));
-    derived.expect("32 bytes are one block of this HKDF");
-    bytes
-}
-
 fn key(secret: &[u8]) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA256, &signing_bytes(secret)[..])
+    hmac::Key::new(hmac::HMAC_SHA256, &key_for(Purpose::Webhooks, secret)[..])
 }
-
-const INFO: &[u8] = b"patchcord/webhook/v1";
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::{constant_time, hmac};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use patchcord::outward::webhooks::signing_bytes;
+use patchcord::derive::{Purpose, key_for};
 use serde_json::{Value, json};
 use sim::{
     app::{Answer, App, Post},
@@ -19,7 +19,7 @@ use crate::{
 
 /// Whether somebody with our secret has signed exactly this.
 fn is_signed(post: &Post) -> bool {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &signing_bytes(SECRET.as_bytes())[..]);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &key_for(Purpose::Webhooks, SECRET.as_bytes())[..]);
     let mut text =
         format!("{}.{}.", post.header("webhook-id"), post.header("webhook-timestamp")).into_bytes();
     text.extend(&post.body);
