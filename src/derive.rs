@@ -11,6 +11,8 @@ pub enum Purpose {
     Tokens,
     /// Signs what is sent to main apps.
     Webhooks,
+    /// Seals what must not lie on the disk for everybody to read.
+    Spool,
 }
 
 impl Purpose {
@@ -18,6 +20,7 @@ impl Purpose {
         match self {
             Self::Tokens => b"patchcord/seal/v1",
             Self::Webhooks => b"patchcord/webhook/v1",
+            Self::Spool => b"patchcord/spool/v1",
         }
     }
 }

@@ -176,8 +176,9 @@ impl Observer {
     }
 
     fn report(&self, what: &str, wanted: &Reporting, body: &Value) {
-        let (id, url) = (format!("call_{}_{what}", self.id), wanted.url.clone());
-        self.exchange.reports.send(Report { id, url, body: Bytes::from(body.to_string()) });
+        let Reporting { url, secret, .. } = wanted.clone();
+        let (id, body) = (format!("call_{}_{what}", self.id), Bytes::from(body.to_string()));
+        self.exchange.reports.send(Report { id, url, body, secret });
     }
 
     /// Who is asked to take the caller, and how.
@@ -188,10 +189,10 @@ impl Observer {
         if let Some(line) = self.line() {
             return Some(HandOver::ByTwilio(line, Update::Document(twiml::dial(number)?)));
         }
-        let url = config.report.as_ref()?.url.clone();
+        let Reporting { url, secret, .. } = config.report.clone()?;
         let body = report::transfer(&self.all_names(), config, target, number, SystemTime::now());
         let id = format!("call_{}_action_{}", self.id, id.0);
-        Some(HandOver::ByApp(Report { id, url, body: Bytes::from(body.to_string()) }))
+        Some(HandOver::ByApp(Report { id, url, body: Bytes::from(body.to_string()), secret }))
     }
 
     /// The carrier's call, when the token lends a key to change it.

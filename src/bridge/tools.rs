@@ -130,7 +130,7 @@ impl Toolbox {
 }
 
 async fn ask(webhooks: Arc<Webhooks>, url: Url, message: String, body: Bytes) -> Outcome {
-    let post = || webhooks.post(url.clone(), &message, body.clone(), SystemTime::now()).send();
+    let post = || webhooks.post(url.clone(), &message, body.clone(), None, SystemTime::now()).send();
     let response = match post().await {
         // A connection that was kept warm may have been closed meanwhile. The id tells the app that it is the
         // same call.
@@ -147,8 +147,9 @@ async fn ask(webhooks: Arc<Webhooks>, url: Url, message: String, body: Bytes) ->
 }
 
 async fn is_taken(webhooks: &Webhooks, report: &Report) -> bool {
+    let Report { id, url, body, secret } = report;
     for _ in 0..2 {
-        let post = webhooks.post(report.url.clone(), &report.id, report.body.clone(), SystemTime::now());
+        let post = webhooks.post(url.clone(), id, body.clone(), secret.as_ref(), SystemTime::now());
         if let Ok(Ok(response)) = timeout(ONE_TRY, post.send()).await {
             return response.status().is_success();
         }

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::outward::twilio::Account;
+use crate::outward::{report_secret::ReportSecret, twilio::Account};
 
 pub use super::leg_claims::{
     Auth, Eagerness, Effort, HearingProvider, NoiseReduction, SpeakingProvider, ThinkingEffort,
@@ -160,6 +160,8 @@ pub struct Tool {
 #[derive(Clone)]
 pub struct Reporting {
     pub url: reqwest::Url,
+    /// Signs them instead of the key that is derived for all.
+    pub secret: Option<ReportSecret>,
     pub started: bool,
     pub ended: bool,
 }
@@ -278,6 +280,7 @@ impl fmt::Debug for Tool {
 impl fmt::Debug for Reporting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reporting")
+            .field("secret", &self.secret)
             .field("started", &self.started)
             .field("ended", &self.ended)
             .finish_non_exhaustive()

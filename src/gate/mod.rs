@@ -187,7 +187,8 @@ impl Gate {
         let body = reader::read(body.value(), &[], &mut problems);
         let Some(body) = body else { return Err(problems.into_refusal()) };
         let (body, form) = check::unfold(&mut claims, body, &mut problems);
-        let literal_keys = body.keys.as_ref().is_some_and(claims::Keys::any);
+        let secret = body.report.as_ref().is_some_and(|report| report.secret.is_some());
+        let literal_keys = secret || body.keys.as_ref().is_some_and(claims::Keys::any);
         let source = match claims.config.take() {
             Some(asked) => {
                 let reference = Reference::check(&asked, self.rules.allow_private, &mut problems);
@@ -202,7 +203,7 @@ impl Gate {
         };
         if literal_keys && !sealed {
             if self.rules.require_sealed {
-                let text = "the token carries provider keys that the carrier can read: seal it (REQUIRE_SEALED is set)";
+                let text = "the token carries keys or a secret that the carrier can read: seal it (REQUIRE_SEALED is set)";
                 return Err(Refusal::new(Code::TokenNotSealed, text));
             }
             self.issuers.warn_once(&claims.iss);

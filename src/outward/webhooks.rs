@@ -2,7 +2,7 @@
 //!
 //! Standard Webhooks: an id, a time and a signature over both and the body. The key is derived from
 //! `RELAY_SECRET`, which signs nothing else; while several secrets are in force, each signs, and the app needs
-//! to know one of them.
+//! to know one of them. A report that has a secret of its own is signed with that alone.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ use bytes::Bytes;
 use reqwest::{Client, RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::address;
+use super::{address, report_secret::ReportSecret};
 use crate::derive::{Purpose, key_for};
 
 pub struct Webhooks {
@@ -34,26 +34,36 @@ impl Webhooks {
     }
 
     /// A signed POST of JSON. Whoever gets the same `id` twice has got the same message twice.
-    pub fn post(&self, url: Url, id: &str, body: Bytes, now: SystemTime) -> RequestBuilder {
+    pub fn post(
+        &self,
+        url: Url,
+        id: &str,
+        body: Bytes,
+        own: Option<&ReportSecret>,
+        now: SystemTime,
+    ) -> RequestBuilder {
         let time = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
         self.client
             .post(url)
             .header("content-type", "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", time)
-            .header("webhook-signature", self.signatures(id, time, &body))
+            .header("webhook-signature", self.signatures(id, time, &body, own))
             .header("idempotency-key", id)
             .body(body)
     }
 
-    fn signatures(&self, id: &str, time: u64, body: &[u8]) -> String {
+    fn signatures(&self, id: &str, time: u64, body: &[u8], own: Option<&ReportSecret>) -> String {
         let sign = |key: &hmac::Key| {
             let mut signer = hmac::Context::with_key(key);
             signer.update(format!("{id}.{time}.").as_bytes());
             signer.update(body);
             format!("v1,{}", STANDARD.encode(signer.sign()))
         };
-        self.keys.iter().map(sign).collect::<Vec<_>>().join(" ")
+        match own {
+            Some(own) => sign(&own.key()),
+            None => self.keys.iter().map(sign).collect::<Vec<_>>().join(" "),
+        }
     }
 }
 
@@ -79,8 +89,11 @@ mod tests {
             ["0123456789abcdef0123456789abcdef".into(), "another-secret-of-thirty-two-byt".into()];
         let tls = std::sync::Arc::unwrap_or_clone(tls::for_requests(&[]));
         let webhooks = Webhooks::new(false, tls, &secrets).unwrap();
-        let signatures = webhooks.signatures("msg_1", 1_795_178_400, br#"{"a":1}"#);
+        let signatures = webhooks.signatures("msg_1", 1_795_178_400, br#"{"a":1}"#, None);
         assert_eq!(signatures, EXPECTED);
+        let own = ReportSecret::parse("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+        let signature = webhooks.signatures("msg_1", 1_795_178_400, br#"{"a":1}"#, Some(&own));
+        assert_eq!(signature, "v1,uqpp3jVzyCuqG3mGxlUabS8R2p2N6DlxOCuG6zautdI=");
     }
 
     const EXPECTED: &str =

@@ -61,6 +61,11 @@ fn twilio(field: &str, value: &str) -> Value {
     json!({ "keys": { "twilio": key } })
 }
 
+/// Reports signed with this.
+fn own_secret(text: &str) -> Value {
+    json!({ "report": { "url": "https://app.example.com/", "secret": text } })
+}
+
 /// Over that key, this number.
 fn dials(number: &str) -> Value {
     let tool = json!({ "kind": "transfer", "targets": { "help": "+15550101", "sales": number } });
@@ -779,12 +784,14 @@ fn values() {
                 ClaimsNotSupported,
                 "report.events[1]",
             ),
+            claim("a report's secret in another form", own_secret("MARKER"), ClaimsValue, "report.secret"),
             claim(
-                "a report with its own secret",
-                json!({ "report": { "url": "https://app.example.com/", "secret": "MARKER" } }),
-                ClaimsNotSupported,
+                "a report's secret that is short",
+                own_secret("whsec_TUFSS0VS"),
+                ClaimsValue,
                 "report.secret",
             ),
+            claim("a report's secret that is none", own_secret(""), ClaimsValue, "report.secret"),
             claim(
                 "a report to a neighbour",
                 json!({ "report": { "url": "https://169.254.169.254/" } }),

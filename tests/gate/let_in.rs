@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use patchcord::gate::{
     Code, Gate, GateSettings,
     config::{Auth, Does, Eagerness, Effort, Leg, NoiseReduction, OpenAiLeg, Tool, Turn},
@@ -274,6 +277,29 @@ fn without_a_secret_to_sign_with_no_tool_can_be_called() {
     assert!(refusal.to_string().contains("RELAY_SECRET"), "{refusal}");
 }
 
+/// With the word MARKER in it, in more than one form.
+const OWN_SECRET: &str = "whsec_MARKERMARKERMARKERMARKERMARKERMARKER";
+
+#[test]
+fn a_report_may_have_a_secret_of_its_own_also_where_the_relay_has_none() {
+    let key = json!({ "kty": "oct", "alg": "HS256", "k": URL_SAFE_NO_PAD.encode(SECRET) });
+    let jwks = Some(json!({ "keys": [key] }).to_string().into());
+    let without = Gate::new(GateSettings { secrets: Vec::new(), jwks, ..settings() }).unwrap();
+    let url = "https://app.example.com/report";
+    let claims = with(json!({ "report": { "url": url, "secret": OWN_SECRET } }));
+    for (gate, token) in [(&gate(), minter().seal(&claims)), (&without, minter().sign(&claims))] {
+        let config = config(gate, &token).unwrap();
+        let bytes = STANDARD.decode(OWN_SECRET.strip_prefix("whsec_").unwrap()).unwrap();
+        assert_eq!(config.report.as_ref().unwrap().secret.as_ref().unwrap().bytes(), bytes);
+        let (shown, bytes) = (format!("{config:?}"), format!("{bytes:?}"));
+        assert!(!shown.contains("MARKER") && !shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
+    }
+    let plain = with(json!({ "report": { "url": url } }));
+    assert!(config(&gate(), &minter().seal(&plain)).unwrap().report.unwrap().secret.is_none());
+    let refusal = config(&without, &minter().sign(&plain)).unwrap_err();
+    assert!(refusal.to_string().contains("RELAY_SECRET"), "{refusal}");
+}
+
 #[test]
 fn an_agent_that_may_hang_up_and_asks_who_is_silent_arrives() {
     let claims = with(json!({
@@ -321,8 +347,12 @@ fn with_twilios_key_the_relay_dials_by_itself_and_needs_no_report() {
 }
 
 #[test]
-fn a_token_with_twilios_key_must_be_sealed_where_keys_must() {
+fn a_token_with_twilios_key_or_a_secret_must_be_sealed_where_keys_must() {
     let strict = Gate::new(GateSettings { require_sealed: true, ..settings() }).unwrap();
+    let report = json!({ "url": "https://app.example.com/report", "secret": OWN_SECRET });
+    let claims = with(json!({ "legs": [{ "kind": "echo" }], "keys": null, "report": report }));
+    assert_eq!(strict.open(&minter().sign(&claims), now()).unwrap_err().code, Code::TokenNotSealed);
+    assert!(strict.open(&minter().seal(&claims), now()).is_ok());
     let claims =
         with(json!({ "legs": [{ "kind": "echo" }], "keys": { "openai": null, "twilio": twilio_key() } }));
     assert_eq!(strict.open(&minter().sign(&claims), now()).unwrap_err().code, Code::TokenNotSealed);
