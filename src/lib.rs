@@ -7,6 +7,7 @@ pub mod bridge;
 pub mod check;
 pub mod cli;
 pub mod costs;
+pub mod derive;
 pub mod drain;
 pub mod gate;
 pub mod http;

@@ -18,8 +18,8 @@ use crate::{
     gate::{self, Gate, fetch::Fetcher},
     http::{self, Entrance, Limits, Slots},
     metrics::Metrics,
-    outward::{dial::Dialer, requests::Clients, tls, webhooks::Webhooks},
-    report::Reports,
+    outward::{dial::Dialer, requests::Clients, tls, twilio::Twilio, webhooks::Webhooks},
+    report::{Lock, Reports},
     settings::{Settings, open_files},
 };
 
@@ -127,10 +127,12 @@ pub fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
     let allow_private = settings.webhook_allow_private;
     let gate_settings = settings.for_gate();
     let secrets = gate_settings.secrets.iter().map(|(_, secret)| secret);
+    let lock = Lock::new(secrets.clone());
     let webhooks = Webhooks::new(allow_private, requests.clone(), secrets).map_err(no_client)?;
     let fetcher = Fetcher::new(allow_private, requests).map_err(|problem| vec![problem])?;
+    let twilio = Twilio::new(clients.clone(), settings.twilio_base_url.http(""));
     let (webhooks, metrics) = (Arc::new(webhooks), Arc::new(Metrics::default()));
-    let reports = Reports::new(webhooks.clone(), metrics.clone(), settings.report_spool_dir.as_deref());
+    let reports = Reports::new(webhooks.clone(), metrics.clone(), settings.report_spool_dir.as_deref(), lock);
     let here = Here { region: settings.fly.region.clone(), machine: settings.fly.machine.clone() };
     Ok(Exchange::new(Shared {
         gate: Gate::new(gate_settings)?,
@@ -138,6 +140,7 @@ pub fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
         dialer: Dialer::new(tls::for_sockets(&roots)),
         clients,
         webhooks,
+        twilio,
         reports,
         prices: settings.prices.clone(),
         here,

@@ -10,6 +10,7 @@ mod desk;
 mod former;
 mod leg;
 mod mind;
+mod moving;
 mod observer;
 mod open;
 mod order;
@@ -28,7 +29,7 @@ use crate::{
     drain::Lifecycle,
     gate::{Gate, fetch::Fetcher},
     metrics::Metrics,
-    outward::{dial::Dialer, requests::Clients, webhooks::Webhooks},
+    outward::{dial::Dialer, requests::Clients, twilio::Twilio, webhooks::Webhooks},
     report::Reports,
 };
 
@@ -42,6 +43,7 @@ pub struct Shared {
     pub dialer: Dialer,
     pub clients: Clients,
     pub webhooks: Arc<Webhooks>,
+    pub twilio: Twilio,
     pub reports: Reports,
     /// What the providers take for what.
     pub prices: Arc<Prices>,

@@ -14,13 +14,18 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 use tracing::{debug, info, warn};
 
-use super::{Exchange, tools::CallNames};
+use super::{
+    Exchange,
+    moving::{HandOver, Line},
+    tools::CallNames,
+};
 use crate::{
     costs::{self, Bill},
     gate::{
         Config, Refusal,
         config::{Does, Reporting},
     },
+    outward::{twilio::Update, twiml},
     report::{self, Names, Report},
 };
 
@@ -182,18 +187,29 @@ impl Observer {
     }
 
     fn report(&self, what: &str, wanted: &Reporting, body: &Value) {
-        let (id, url) = (format!("call_{}_{what}", self.id), wanted.url.clone());
-        self.exchange.reports.send(Report { id, url, body: Bytes::from(body.to_string()) });
+        let Reporting { url, secret, .. } = wanted.clone();
+        let (id, body) = (format!("call_{}_{what}", self.id), Bytes::from(body.to_string()));
+        self.exchange.reports.send(Report { id, url, body, secret });
     }
 
-    /// The message that asks the main app to take the caller.
-    pub fn hands_over(&self, id: ToolId, tool: usize, target: &str) -> Option<Report> {
+    /// Who is asked to take the caller, and how.
+    pub fn hands_over(&self, id: ToolId, tool: usize, target: &str) -> Option<HandOver> {
         let config = self.config.as_ref()?;
         let Does::Transfer { targets } = &config.tools.get(tool)?.does else { return None };
-        let (number, url) = (targets.get(target)?, config.report.as_ref()?.url.clone());
+        let number = targets.get(target)?;
+        if let Some(line) = self.line() {
+            return Some(HandOver::ByTwilio(line, Update::Document(twiml::dial(number)?)));
+        }
+        let Reporting { url, secret, .. } = config.report.clone()?;
         let body = report::transfer(&self.all_names(), config, target, number, SystemTime::now());
         let id = format!("call_{}_action_{}", self.id, id.0);
-        Some(Report { id, url, body: Bytes::from(body.to_string()) })
+        Some(HandOver::ByApp(Report { id, url, body: Bytes::from(body.to_string()), secret }))
+    }
+
+    /// The carrier's call, when the token lends a key to change it.
+    pub fn line(&self) -> Option<Line> {
+        let account = self.config.as_ref()?.twilio.clone()?;
+        Some(Line { twilio: self.exchange.twilio.clone(), account, call: self.carrier_call.clone() })
     }
 
     fn all_names(&self) -> Names {

@@ -24,7 +24,7 @@ use super::{
     Exchange, alarm::Alarm, carrier::Carrier, desk::Desk, former::Former, leg::Leg, observer::Observer,
     switchboard::Ticket, tools::Toolbox, wired::Broken,
 };
-use crate::http::Slot;
+use crate::{http::Slot, outward::twilio::Update};
 
 pub(super) struct Task {
     exchange: Exchange,
@@ -194,7 +194,7 @@ impl Task {
             }
             Command::StopTool(id) => self.tools.stop(id),
             Command::HandOver { id, tool, target } => match self.observer.hands_over(id, tool, &target) {
-                Some(report) => self.tools.hand_over(id, report),
+                Some(order) => self.tools.hand_over(id, order),
                 None => self.call.handle(self.now, Input::HandedOver { id, done: false }),
             },
             Command::Note(note) => {
@@ -226,6 +226,7 @@ impl Task {
                 summary.usage.add_late(leg, unsaid);
             }
             self.observer.ended(&summary, self.leg.dropped() + self.former.dropped(), high_water);
+            self.end_line(&summary).await;
         }
         let goodbye = poll_fn(|cx| {
             let leg = self.leg.poll_closed(cx);
@@ -233,6 +234,15 @@ impl Task {
             if leg.is_ready() && carrier.is_ready() { Poll::Ready(()) } else { Poll::Pending }
         });
         timeout(GOODBYE, goodbye).await.ok();
+    }
+
+    /// Where the token lends a key the whole call ends, before its stream does: a carrier whose stream is closed goes
+    /// on with what the main app told it to do next.
+    async fn end_line(&mut self, summary: &Summary) {
+        let Some(line) = self.observer.line().filter(|_| summary.reason.hangs_up()) else { return };
+        let leg = timeout(GOODBYE, poll_fn(|cx| self.leg.poll_closed(cx)));
+        let told = timeout(LINE_ENDS, line.tell(&Update::Completed));
+        tokio::join!(leg, told).0.ok();
     }
 }
 
@@ -244,6 +254,9 @@ fn now() -> std::time::Instant {
 /// So many rounds are written together. More at once would let a long reply that comes in one go fill the
 /// outbox while the socket waits for it.
 const TOGETHER: usize = 16;
+
+/// Then the stream is closed, whatever the carrier makes of that.
+const LINE_ENDS: Duration = Duration::from_secs(3);
 
 /// Long enough for a close to cross an ocean and come back.
 const GOODBYE: Duration = Duration::from_secs(1);

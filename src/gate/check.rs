@@ -76,10 +76,18 @@ pub(super) enum Form {
 }
 
 /// `None` when a problem was found.
-pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Problems) -> Option<Config> {
+pub(super) fn config(
+    body: Body,
+    form: Form,
+    rules: &Rules,
+    acct: Option<&str>,
+    problems: &mut Problems,
+) -> Option<Config> {
     tools::not_yet(&body, problems);
-    let mut check = Check { form, rules, problems };
-    let keys = check.keys(body.keys.unwrap_or_default());
+    let mut check = Check { form, rules, problems, dials: false };
+    let mut keys = check.keys(body.keys.unwrap_or_default());
+    let twilio = keys.twilio.take().and_then(|key| check.twilio(key, acct));
+    check.dials = twilio.is_some();
     let agent = check.agent(body.agent.unwrap_or_default());
     let legs = check.legs(body.legs.unwrap_or_default(), &keys);
     check.persona(&agent, &legs);
@@ -87,8 +95,8 @@ pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Probl
     let call = check.call(body.call.unwrap_or_default());
     let report = body.report.and_then(|report| check.report(&report));
     let transfers = tools.iter().any(|tool| matches!(tool.does, config::Does::Transfer { .. }));
-    if transfers && report.is_none() {
-        let text = "needs `report.url`: the main app is told who takes the caller, and dials";
+    if transfers && report.is_none() && twilio.is_none() {
+        let text = "needs `report.url`, where the main app is told whom to dial, or `keys.twilio`";
         check.add(Code::ClaimsMissing, "report", text);
     }
     let context = body.context.unwrap_or(Value::Null);
@@ -99,13 +107,15 @@ pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Probl
             "is longer than 16 kB: keep the rest in the main app and send an id",
         );
     }
-    problems.is_empty().then_some(Config { agent, legs, tools, call, report, context })
+    problems.is_empty().then_some(Config { agent, legs, tools, call, report, twilio, context })
 }
 
 pub(super) struct Check<'a> {
     form: Form,
     pub rules: &'a Rules,
     problems: &'a mut Problems,
+    /// The relay itself tells Twilio whom to dial.
+    pub dials: bool,
 }
 
 impl Check<'_> {

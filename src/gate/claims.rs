@@ -140,7 +140,7 @@ pub(super) struct Keys {
     pub groq: Option<SecretString>,
     #[cfg_attr(feature = "tools", schemars(with = "Option<String>"))]
     pub elevenlabs: Option<SecretString>,
-    /// A restricted key, so that the relay can transfer and hang up over REST.
+    /// A restricted key, so that the relay can transfer and hang up over Twilio's REST API.
     pub twilio: Option<TwilioKey>,
 }
 
@@ -155,9 +155,10 @@ impl Keys {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "transfers over REST are not in this version")]
 pub(super) struct TwilioKey {
+    /// `AC…`: the account whose call it is. Must be `acct` when the token has that.
     pub account_sid: String,
+    /// `SK…`: an API key that may update calls.
     pub api_key: String,
     #[cfg_attr(feature = "tools", schemars(with = "String"))]
     pub api_secret: SecretString,

@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::outward::{report_secret::ReportSecret, twilio::Account};
+
 pub use super::leg_claims::{
     Auth, Eagerness, Effort, HearingProvider, NoiseReduction, SpeakingProvider, ThinkingEffort,
     ThinkingProvider, Vad,
@@ -21,6 +23,8 @@ pub struct Config {
     pub tools: Vec<Tool>,
     pub call: CallRules,
     pub report: Option<Reporting>,
+    /// With it the relay itself tells Twilio to move the caller or to end the line.
+    pub twilio: Option<Account>,
     /// The main app's own; `null` when it sent none.
     pub context: Value,
 }
@@ -163,6 +167,8 @@ pub struct Tool {
 #[derive(Clone)]
 pub struct Reporting {
     pub url: reqwest::Url,
+    /// Signs them instead of the key that is derived for all.
+    pub secret: Option<ReportSecret>,
     pub started: bool,
     pub ended: bool,
 }
@@ -193,7 +199,7 @@ pub struct CallRules {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { agent, legs, tools, call, report, context } = self;
+        let Self { agent, legs, tools, call, report, twilio, context } = self;
         let context = if context.is_null() { Some("none") } else { None };
         f.debug_struct("Config")
             .field("agent", agent)
@@ -201,6 +207,7 @@ impl fmt::Debug for Config {
             .field("tools", tools)
             .field("call", call)
             .field("report", report)
+            .field("twilio", twilio)
             .field("context", &format_args!("{}", context.unwrap_or("***")))
             .finish()
     }
@@ -283,6 +290,7 @@ impl fmt::Debug for Tool {
 impl fmt::Debug for Reporting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reporting")
+            .field("secret", &self.secret)
             .field("started", &self.started)
             .field("ended", &self.ended)
             .finish_non_exhaustive()

@@ -137,7 +137,7 @@ pub(super) struct Report {
     pub url: String,
     /// `call.ended` when left out. `call.action` comes whenever there is one.
     pub events: Option<Vec<Event>>,
-    /// Signs the reports. Derived from `RELAY_SECRET` when left out.
+    /// Signs the reports: `whsec_` and base64 of 24 to 64 bytes. Derived from `RELAY_SECRET` when left out.
     #[cfg_attr(feature = "tools", schemars(with = "Option<String>"))]
     pub secret: Option<SecretString>,
 }

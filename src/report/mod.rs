@@ -7,15 +7,19 @@
 mod bill;
 mod body;
 mod delivery;
+mod lock;
 mod spool;
 
 pub use self::{
     body::{Names, ended, started, transfer},
     delivery::Reports,
+    lock::Lock,
 };
 
 use bytes::Bytes;
 use reqwest::Url;
+
+use crate::outward::report_secret::ReportSecret;
 
 /// One message to the main app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,4 +28,6 @@ pub struct Report {
     pub url: Url,
     /// JSON.
     pub body: Bytes,
+    /// Signs it, when the main app chose one.
+    pub secret: Option<ReportSecret>,
 }

@@ -55,6 +55,8 @@ pub struct Settings {
     pub deepgram: Provider,
     pub groq: Provider,
     pub elevenlabs: Provider,
+    /// Twilio's REST API. Its keys come in tokens only.
+    pub twilio_base_url: BaseUrl,
     /// Host names in small letters.
     pub upstream_allow: Vec<String>,
 
@@ -179,6 +181,8 @@ impl Settings {
             raw.elevenlabs_api_key,
             "https://api.elevenlabs.io/v1",
         );
+        let twilio_base_url =
+            check.provider("TWILIO_BASE_URL", raw.twilio_base_url, None, "https://api.twilio.com").base_url;
         Self {
             relay_secret,
             jwks,
@@ -195,6 +199,7 @@ impl Settings {
             deepgram,
             groq,
             elevenlabs,
+            twilio_base_url,
             upstream_allow: check.hosts("UPSTREAM_ALLOW", raw.upstream_allow),
             max_calls: check.number("MAX_CALLS", raw.max_calls, 1000, 1..=100_000) as usize,
             max_pending: check.number("MAX_PENDING", raw.max_pending, 64, 1..=100_000) as usize,
@@ -240,6 +245,7 @@ mod tests {
         assert_eq!((settings.max_call.as_secs(), settings.drain.as_secs()), (14_400, 290));
         assert_eq!(settings.openai.base_url.websocket("/realtime"), "wss://api.openai.com/v1/realtime");
         assert_eq!((settings.require_call_binding, settings.require_sealed), (true, false));
+        assert_eq!(settings.twilio_base_url.http(""), "https://api.twilio.com");
         assert_eq!(settings.audience, "patchcord");
         assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
     }
@@ -264,6 +270,7 @@ mod tests {
             ("DEEPGRAM_BASE_URL", "sk-oops"),
             ("GROQ_BASE_URL", "sk-oops"),
             ("ELEVENLABS_BASE_URL", "sk-oops"),
+            ("TWILIO_BASE_URL", "http://sk-oops.example.com"),
             ("REPORT_SPOOL_DIR", "/sk-oops/nowhere"),
             ("PRICES_FILE", "/sk-oops/prices.json"),
             ("LOG", "sk-oops"),

@@ -43,6 +43,7 @@ variables! {
     deepgram_base_url: String,
     groq_base_url: String,
     elevenlabs_base_url: String,
+    twilio_base_url: String,
     upstream_allow: String,
     max_calls: String,
     max_pending: String,

@@ -41,8 +41,11 @@ impl House {
     }
 
     /// A phone that carries a token for `claims` in its parameters, bound to its call.
-    pub fn phone(&self, claims: Value) -> PhoneOptions {
+    pub fn phone(&self, mut claims: Value) -> PhoneOptions {
         let options = self.bare_phone("");
+        if let Some(key) = claims.pointer_mut("/keys/twilio") {
+            key["account_sid"] = options.ids.account_sid.clone().into();
+        }
         let token = token(&options.ids.call_sid, &claims);
         options.token(&token)
     }

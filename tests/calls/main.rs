@@ -15,3 +15,4 @@ mod reports;
 mod stalls;
 mod tokens;
 mod tools;
+mod transfer;

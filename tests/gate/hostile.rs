@@ -68,6 +68,24 @@ fn cascade() -> Value {
     })
 }
 
+/// A key of Twilio's with one field otherwise.
+fn twilio(field: &str, value: &str) -> Value {
+    let mut key = twilio_key();
+    key[field] = value.into();
+    json!({ "keys": { "twilio": key } })
+}
+
+/// Reports signed with this.
+fn own_secret(text: &str) -> Value {
+    json!({ "report": { "url": "https://app.example.com/", "secret": text } })
+}
+
+/// Over that key, this number.
+fn dials(number: &str) -> Value {
+    let tool = json!({ "kind": "transfer", "targets": { "help": "+15550101", "sales": number } });
+    json!({ "keys": { "twilio": twilio_key() }, "tools": [tool] })
+}
+
 /// With both keys, and one field of the cascade otherwise.
 fn cascade_with(path: &str, value: impl Into<Value>) -> Value {
     let mut cascade = cascade();
@@ -731,6 +749,44 @@ fn values() {
                 "report",
             ),
             claim(
+                "an account that is none",
+                twilio("account_sid", "AC../../Messages"),
+                ClaimsValue,
+                "keys.twilio.account_sid",
+            ),
+            claim(
+                "another account than the call's",
+                twilio("account_sid", "AC00000000000000000000000000000000"),
+                ClaimsValue,
+                "keys.twilio.account_sid",
+            ),
+            claim("a key without a shape", twilio("api_key", "MARKER"), ClaimsValue, "keys.twilio.api_key"),
+            claim("no secret", twilio("api_secret", ""), ClaimsValue, "keys.twilio.api_secret"),
+            claim(
+                "a secret with a line break",
+                twilio("api_secret", "MARKER\r\nx: y"),
+                ClaimsValue,
+                "keys.twilio.api_secret",
+            ),
+            claim(
+                "a secret too long",
+                twilio("api_secret", &"x".repeat(257)),
+                ClaimsValue,
+                "keys.twilio.api_secret",
+            ),
+            claim(
+                "a target that cannot be dialled",
+                dials("5550100 MARKER"),
+                ClaimsValue,
+                "tools[0].targets.sales",
+            ),
+            claim(
+                "a target with an instruction",
+                dials("+15550100</Number><Hangup/>"),
+                ClaimsValue,
+                "tools[0].targets.sales",
+            ),
+            claim(
                 "a transfer to nobody",
                 json!({ "tools": [{ "kind": "transfer", "targets": {} }], "report": { "url": "https://app.example.com/" } }),
                 ClaimsValue,
@@ -772,12 +828,14 @@ fn values() {
                 ClaimsNotSupported,
                 "report.events[1]",
             ),
+            claim("a report's secret in another form", own_secret("MARKER"), ClaimsValue, "report.secret"),
             claim(
-                "a report with its own secret",
-                json!({ "report": { "url": "https://app.example.com/", "secret": "MARKER" } }),
-                ClaimsNotSupported,
+                "a report's secret that is short",
+                own_secret("whsec_TUFSS0VS"),
+                ClaimsValue,
                 "report.secret",
             ),
+            claim("a report's secret that is none", own_secret(""), ClaimsValue, "report.secret"),
             claim(
                 "a report to a neighbour",
                 json!({ "report": { "url": "https://169.254.169.254/" } }),

@@ -59,6 +59,11 @@ pub fn claims() -> Value {
     })
 }
 
+/// A key for the account of that call.
+pub fn twilio_key() -> Value {
+    json!({ "account_sid": ACCOUNT, "api_key": "SK0123456789abcdef0123456789abcdef", "api_secret": "MARKER-twilio" })
+}
+
 /// The good claims with something changed: `null` takes a claim out.
 pub fn with(changes: Value) -> Value {
     let mut claims = claims();

@@ -22,6 +22,8 @@ pub struct Config {
     pub tools: Vec<Tool>,
     /// What happens when nobody speaks.
     pub idle: Option<Idle>,
+    /// The carrier itself is told who takes a caller. It ends the stream then, often before we hear that it will.
+    pub carrier_hands_over: bool,
 }
 
 /// What is special about one of the legs.
@@ -63,6 +65,7 @@ impl Default for Config {
             error_message: None,
             tools: Vec::new(),
             idle: None,
+            carrier_hands_over: false,
         }
     }
 }

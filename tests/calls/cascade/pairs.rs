@@ -92,6 +92,7 @@ impl Talk {
         studio.chat.behave(KEY, script.thinks);
         let news = studio.house.listen();
         let phone = studio.house.call(script.claims).await;
+        studio.twilio.carries(phone.line());
         Self { studio, pair, phone, news }
     }
 

@@ -242,7 +242,8 @@ impl Cascade {
         self.upkeep.ear_is_gone();
         (self.ends, self.ended) = (None, None);
         self.only_speaks = true;
-        self.events.push_back(LegEvent::OnlySpeaks(failure));
+        let used = self.unsaid();
+        self.events.extend([LegEvent::Used(used), LegEvent::OnlySpeaks(failure)]);
     }
 
     /// Words that have become no sound were not said, and never will be.
