@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use call::{FailureKind, Oddity, Summary, ToolEnd, Usage};
+use call::{FailureKind, Oddity, Summary, ToolEnd, Turn, Usage};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
@@ -30,6 +30,8 @@ pub struct Metrics {
     leg_ready: Family<Labels<1>, Histogram, fn() -> Histogram>,
     first_audio: Histogram,
     answered: Histogram,
+    latency: Histogram,
+    segments: Family<Labels<1>, Histogram, fn() -> Histogram>,
     barge_in: Histogram,
     barge_ins: Counter,
     frames: Family<Labels<1>, Counter>,
@@ -75,6 +77,17 @@ impl Default for Metrics {
                 "turn_silence",
                 "From the leg's word that the caller stopped to the answer",
             ),
+            latency: timing(
+                &mut registry,
+                "turn_latency",
+                "From the caller's last sound to the first sound of the answer that was heard",
+            ),
+            segments: {
+                let family = Family::new_with_constructor(seconds as fn() -> Histogram);
+                let help = "What the latency of turns was made of, by segment";
+                registry.register_with_unit("turn_segment", help, Unit::Seconds, family.clone());
+                family
+            },
             barge_in: timing(
                 &mut registry,
                 "barge_in",
@@ -196,6 +209,15 @@ impl Metrics {
         self.answered.observe(after.as_secs_f64());
     }
 
+    /// A turn is over. One of which no answer was heard has no latency.
+    pub fn turn_ended(&self, turn: &Turn) {
+        let Some(segments) = turn.latency else { return };
+        self.latency.observe(segments.silence().as_secs_f64());
+        for (segment, time) in segments.named() {
+            self.segments.get_or_create(&[("segment", segment)]).observe(time.as_secs_f64());
+        }
+    }
+
     pub fn barged_in(&self, took: Duration) {
         self.barge_in.observe(took.as_secs_f64());
     }
@@ -277,7 +299,7 @@ mod tests {
     fn summary(reason: EndReason) -> Summary {
         let tally = Tally { frames_in: 50, frames_out: 7, barge_ins: 1, ..Tally::default() };
         let usage = Usage { audio_in: 12, ..Usage::default() };
-        let (transcript, tools, legs) = Default::default();
+        let (transcript, turns, tools, legs) = Default::default();
         Summary {
             reason,
             lasted: Duration::from_secs(1),
@@ -285,6 +307,7 @@ mod tests {
             tally,
             usage,
             transcript,
+            turns,
             tools,
             legs,
         }

@@ -127,6 +127,10 @@ impl Observer {
             Note::LegReady { after } => metrics.leg_ready(self.leg, *after),
             Note::FirstAudio { after } => metrics.first_audio(*after),
             Note::Answered { after } => metrics.answered(*after),
+            Note::TurnEnded(told) => {
+                metrics.turn_ended(&told.turn);
+                return self.tell(note); // its words were in the log already
+            }
             Note::Odd(oddity) => metrics.odd(*oddity),
             Note::Tool { end, .. } => metrics.tool(*end),
             Note::LegLost { failure, .. } => {

@@ -25,11 +25,14 @@ pub mod fuzz;
 mod gaps;
 mod history;
 mod hold;
+mod hush;
 mod keys;
+mod latency;
 mod leaving;
 mod leg;
 mod line;
 mod numbers;
+mod phone_clock;
 mod playout;
 mod presence;
 mod pressing;
@@ -39,6 +42,7 @@ mod timers;
 mod tones;
 mod tools;
 mod transcript;
+mod turn_book;
 pub mod ulaw;
 pub mod voice;
 
@@ -48,6 +52,7 @@ pub use carrier::{CarrierCommand, CarrierEvent, Closing, Gone, MarkId, Started};
 pub use config::{Config, LegRules};
 pub use end::{EndReason, RefusalCode};
 pub use history::Past;
+pub use latency::Segments;
 pub use leg::{
     Failure, FailureKind, ItemId, LegCommand, LegEvent, Oddity, Outcome, ReplyId, Say, Turns, Usage,
 };
@@ -57,3 +62,4 @@ pub use timers::Timer;
 pub use tones::tones;
 pub use tools::{Does, Tool, ToolEnd, ToolId};
 pub use transcript::{Line, Speaker, ToolLine};
+pub use turn_book::{Turn, TurnTold};

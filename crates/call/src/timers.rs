@@ -35,6 +35,8 @@ pub enum Timer {
     Idle,
     /// No more keys come.
     Keys,
+    /// The words of a turn that is over have had their time.
+    TurnTold,
     /// Tell the caller that the time is nearly over.
     Warning,
     /// The longest time for this call is over.
@@ -50,7 +52,7 @@ impl Timer {
     }
 }
 
-const TIMERS: [Timer; 17] = [
+const TIMERS: [Timer; 18] = [
     Timer::Start,
     Timer::LegReady,
     Timer::LegQuiet,
@@ -65,6 +67,7 @@ const TIMERS: [Timer; 17] = [
     Timer::Leaving,
     Timer::Idle,
     Timer::Keys,
+    Timer::TurnTold,
     Timer::Warning,
     Timer::MaxDuration,
     Timer::Closing,

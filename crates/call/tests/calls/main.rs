@@ -4,6 +4,7 @@ mod answers;
 mod crossings;
 mod interruptions;
 mod keys;
+mod latency;
 mod leaving;
 mod lifecycle;
 mod presence;
