@@ -118,12 +118,6 @@ impl Check<'_> {
 
     pub(super) fn report(&mut self, asked: &Report) -> Option<Reporting> {
         let events = asked.events.as_deref().unwrap_or(&[Event::CallEnded]);
-        for (index, event) in events.iter().enumerate() {
-            if *event == Event::TurnEnded {
-                let text = "is an event that this version of the relay does not send: leave it out";
-                self.add(Code::ClaimsNotSupported, &format!("report.events[{index}]"), text);
-            }
-        }
         if asked.secret.is_some() {
             let text = "is not supported by this version of the relay: it signs with a key of RELAY_SECRET";
             self.add(Code::ClaimsNotSupported, "report.secret", text);
@@ -134,8 +128,9 @@ impl Check<'_> {
         }
         let url = address::check(&asked.url, self.rules.allow_private);
         let url = url.map_err(|why| self.add(Code::ClaimsUrl, "report.url", why.to_string())).ok()?;
-        let (started, ended) = (events.contains(&Event::CallStarted), events.contains(&Event::CallEnded));
-        Some(Reporting { url, started, ended })
+        let [started, turns, ended] =
+            [Event::CallStarted, Event::TurnEnded, Event::CallEnded].map(|event| events.contains(&event));
+        Some(Reporting { url, started, turns, ended })
     }
 
     fn described(&mut self, path: &str, name: &str, description: Option<&String>) {

@@ -157,6 +157,7 @@ pub struct Tool {
 pub struct Reporting {
     pub url: reqwest::Url,
     pub started: bool,
+    pub turns: bool,
     pub ended: bool,
 }
 
@@ -274,6 +275,7 @@ impl fmt::Debug for Reporting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reporting")
             .field("started", &self.started)
+            .field("turns", &self.turns)
             .field("ended", &self.ended)
             .finish_non_exhaustive()
     }

@@ -70,6 +70,14 @@ impl Reports {
         self.deliver(report, false);
     }
 
+    /// The same for what is also in a later report: it takes no room that the others may need.
+    pub fn send_if_room(&self, report: Report) {
+        if self.0.waiting.load(Ordering::Relaxed) < MOST_WAITING / 2 {
+            return self.deliver(report, false);
+        }
+        self.0.metrics.report("dropped");
+    }
+
     fn deliver(&self, report: Report, kept: bool) {
         if self.0.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
             self.0.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -205,7 +213,7 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// When the machine stops. With the calls' own last seconds it has to fit behind the grace.
 const LAST_ATTEMPT: Duration = Duration::from_millis(1_500);
 
-/// Of a few kilobytes each.
+/// Of a few kilobytes each. Half of them is for reports that nothing else repeats.
 const MOST_WAITING: usize = 10_000;
 
 #[cfg(test)]

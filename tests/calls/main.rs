@@ -7,6 +7,7 @@ mod conversation;
 mod echo;
 mod goodbye;
 mod house;
+mod latency;
 mod provider;
 mod raw;
 mod reports;

@@ -723,12 +723,6 @@ fn values() {
                 "tools[0].kind",
             ),
             claim(
-                "a report to come",
-                json!({ "report": { "url": "https://app.example.com/", "events": ["call.ended", "turn.ended"] } }),
-                ClaimsNotSupported,
-                "report.events[1]",
-            ),
-            claim(
                 "a report with its own secret",
                 json!({ "report": { "url": "https://app.example.com/", "secret": "MARKER" } }),
                 ClaimsNotSupported,
