@@ -256,6 +256,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_a_later_report_repeats_takes_no_room_from_it() {
+        let (reports, metrics) = to_nobody();
+        let report = |id: &str| {
+            let url = Url::parse("http://127.0.0.1:1/report").unwrap();
+            Report { id: id.into(), url, body: Bytes::from("{}") }
+        };
+        let waiting = || reports.0.waiting.load(Ordering::Relaxed);
+        reports.send_if_room(report("call_1_turn_1"));
+        assert_eq!(waiting(), 2);
+        reports.0.waiting.store(MOST_WAITING / 2, Ordering::Relaxed);
+        reports.send_if_room(report("call_1_turn_2"));
+        assert_eq!(waiting(), MOST_WAITING / 2);
+        reports.send(report("call_2_ended"));
+        assert_eq!(waiting(), MOST_WAITING / 2 + 1);
+        assert!(metrics.page().contains(r#"patchcord_reports_total{outcome="dropped"} 1"#));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_machine_that_stops_waits_for_nobody() {
         let (reports, metrics) = to_nobody();
         let start = Instant::now();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::scene::*;
 use call::*;
+use proptest::prelude::*;
 
 const WAY: u64 = 30;
 
@@ -353,4 +354,81 @@ fn another_leg_that_hears_the_turn_again_answers_the_same_silence() {
     line.scene.carrier(CarrierEvent::Stopped);
     let turns = line.scene.ended().unwrap().turns;
     assert_eq!((turns.len(), of(&turns[0])), (1, [1_400, 0, 0, 0, 0, 60]));
+}
+
+/// In milliseconds, from the moment the stream began at the phone.
+#[derive(Clone, Debug)]
+enum At {
+    Frame { spoken: u64, byte: u8 },
+    Turn,
+    Reply,
+    Sound,
+    Sent,
+    Mark(u32),
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    /// One frame in eight, and one mark, is not held up; nobody knows which.
+    #[test]
+    fn the_silence_is_that_of_the_phone_whatever_line_and_carrier_do(
+        way in 0..150u64,
+        before in 1..60u64,
+        voice in 10..120u64,
+        pause in 260..1_500u64,
+        thought in 0..1_500u64,
+        voiced in 0..800u64,
+        sent in 0..40u64,
+        waits in 0..200u64,
+        late in prop::collection::vec(0..90u64, 300),
+        in_time in 0..8u64,
+    ) {
+        let late = |n: u64| late[n as usize % late.len()].min((in_time + 8 - n % 8) % 8 * 20);
+        let fell_silent = (before + voice) * 20;
+        let turn = fell_silent + way + pause;
+        let (reply, sound) = (turn + thought, turn + thought + voiced);
+        let heard = sound + sent + waits + way;
+        let mut events = vec![(turn, At::Turn), (reply, At::Reply), (sound, At::Sound), (sound + sent, At::Sent)];
+        let mut came = 0;
+        for n in 0..turn / 20 + 40 {
+            let byte = if (before..before + voice).contains(&n) { VOICE } else { ulaw::SILENCE };
+            came = (n * 20 + 20 + way + late(n)).max(came); // nothing overtakes
+            events.push((came, At::Frame { spoken: n * 20, byte }));
+        }
+        let mut came = 0;
+        for n in 0..8 {
+            came = (heard + 200 * (n + 1) + way + late(n)).max(came);
+            events.push((came, At::Mark(n as u32 + 2)));
+        }
+        events.sort_by_key(|(at, _)| *at);
+
+        let mut scene = Scene::live(Config::default());
+        let opened = scene.now;
+        for (at, event) in events {
+            scene.pass((opened + Duration::from_millis(at) - scene.now).as_millis() as u64);
+            match event {
+                At::Frame { spoken, byte } => {
+                    let at = Some(Duration::from_millis(spoken));
+                    scene.carrier(CarrierEvent::Audio { at, audio: Audio::ulaw(&[byte; 160]) });
+                }
+                At::Turn => scene.leg(LegEvent::TurnCommitted { item: ItemId(100) }),
+                At::Reply => {
+                    scene.reply(1, 1);
+                    scene.leg(LegEvent::AgentWords { item: ITEM, text: "Yes.".into(), whole: true });
+                }
+                At::Sound => (0..8).for_each(|_| scene.speech(1, 1, 200)),
+                At::Sent => scene.input(Input::Sent),
+                At::Mark(mark) => scene.carrier(CarrierEvent::Mark(MarkId(mark))),
+            }
+        }
+        scene.carrier(CarrierEvent::Stopped);
+        let turns = scene.ended().unwrap().turns;
+        let Segments { decided, thought: t, tools, voiced: v, sent: s, heard: h } = turns[0].latency.unwrap();
+        let ms = |time: Duration| time.as_millis() as u64;
+        prop_assert_eq!((ms(t), ms(tools), ms(v), ms(s)), (thought, 0, voiced, sent));
+        prop_assert!(ms(decided).abs_diff(pause) <= 1, "{:?} for {}", decided, pause);
+        prop_assert_eq!(ms(h), waits + 2 * way);
+        prop_assert!(ms(turns[0].latency.unwrap().silence()).abs_diff(heard - fell_silent) <= 1);
+    }
 }
