@@ -4,6 +4,10 @@
 //! and where vendors give the place of an end it includes the pause they waited, or is a guess at a word's end.
 //! It decides nothing; it is for the books.
 //!
+//! Nobody knows beforehand how loud a line's noise is. So the same is asked at several levels, and when a turn is
+//! over the lowest level counts at which it has been silent since: below it there is noise, above it only the
+//! loud parts of words.
+//!
 //! A frame is not decoded. In its base64 text every fourth character holds the upper bits of one sample in
 //! three, sign, exponent and half of the mantissa: enough to know where it is loud.
 
@@ -14,12 +18,17 @@ use crate::{Audio, phone_clock::PhoneClock, ulaw};
 #[derive(Debug, Default)]
 pub(crate) struct Hush {
     clock: PhoneClock,
-    noise: Noise,
+    levels: [Level; LEVELS.len()],
+    /// The end that was told last.
+    told: Option<Instant>,
+}
+
+/// What is louder than one level.
+#[derive(Clone, Copy, Debug, Default)]
+struct Level {
     /// The newest stretch of sound, and the last one before it that was more than a click.
     newest: Option<Stretch>,
     before: Option<Stretch>,
-    /// The end that was told last.
-    told: Option<Instant>,
 }
 
 /// Sound with no more than a syllable's pause in it.
@@ -30,12 +39,6 @@ struct Stretch {
     loud: Duration,
 }
 
-impl Stretch {
-    fn is_a_voice(&self) -> bool {
-        self.loud >= CLICK
-    }
-}
-
 impl Hush {
     /// A frame of the caller's, which begins at this place of the stream.
     pub fn hears(&mut self, now: Instant, at: Option<Duration>, audio: &Audio) {
@@ -43,14 +46,33 @@ impl Hush {
         let frame_end = self.clock.end_of(now, at, frame);
         let loudness = || audio.text_bytes().chunks_exact(4).map(|group| LOUDNESS[usize::from(group[0])]);
         let peak = loudness().max().unwrap_or(0);
-        let threshold = self.noise.threshold();
-        self.noise.hears(peak, frame);
-        if peak < threshold {
-            return;
+        for (level, threshold) in self.levels.iter_mut().zip(LEVELS).filter(|(_, level)| *level <= peak) {
+            let groups = loudness().rposition(|loud| loud >= threshold).map_or(0, |last| last + 1);
+            let quiet = (audio.len() as u64).saturating_sub(groups as u64 * 3);
+            let end = frame_end.checked_sub(ulaw::duration(quiet)).unwrap_or(frame_end);
+            level.is_loud(end, frame);
         }
-        let groups = loudness().rposition(|loud| loud >= threshold).map_or(0, |last| last + 1);
-        let quiet = (audio.len() as u64).saturating_sub(groups as u64 * 3);
-        let end = frame_end.checked_sub(ulaw::duration(quiet)).unwrap_or(frame_end);
+    }
+
+    /// A turn was just found to be over, by somebody who had waited for at least so long a pause. When the
+    /// caller fell silent; nothing when no voice was heard here, or one that goes on.
+    pub fn fell_silent(&mut self, now: Instant, pause: Duration) -> Option<Instant> {
+        let told = self.told;
+        let fits = |end: &Instant| *end + LONGEST > now && told.is_none_or(|told| *end > told);
+        let end = self.levels.iter().find_map(|level| level.ended(now, pause).filter(fits));
+        self.told = end.or(self.told);
+        end
+    }
+
+    /// What was told counts for nothing: the turn is heard again by somebody else.
+    pub fn forget(&mut self) {
+        self.told = None;
+    }
+}
+
+impl Level {
+    /// A frame was loud up to this moment.
+    fn is_loud(&mut self, end: Instant, frame: Duration) {
         match &mut self.newest {
             Some(newest) if end <= newest.end + APART + frame => {
                 newest.end = newest.end.max(end);
@@ -65,73 +87,18 @@ impl Hush {
         }
     }
 
-    /// A turn was just found to be over, by somebody who had waited for at least so long a pause. When the
-    /// caller fell silent; nothing when no voice was heard here.
-    pub fn fell_silent(&mut self, now: Instant, pause: Duration) -> Option<Instant> {
-        let stretches = self.newest.into_iter().chain(self.before);
-        let end = stretches
-            .filter(|stretch| stretch.is_a_voice() && stretch.end + pause <= now)
-            .map(|stretch| stretch.end)
-            .find(|end| *end + LONGEST > now && self.told.is_none_or(|told| *end > told));
-        self.told = end.or(self.told);
-        end
-    }
-
-    /// What was told counts for nothing: the turn is heard again by somebody else.
-    pub fn forget(&mut self) {
-        self.told = None;
+    /// When the last voice ended after which there was at least this pause. One that has begun since then is
+    /// the caller's next word, but one that has been there for long is noise.
+    fn ended(&self, now: Instant, pause: Duration) -> Option<Instant> {
+        let newest = self.newest.filter(Stretch::is_a_voice);
+        let before = self.before.filter(|_| newest.is_none_or(|newest| newest.loud < NEXT_WORD));
+        newest.into_iter().chain(before).map(|voice| voice.end).find(|end| *end + pause <= now)
     }
 }
 
-/// What there is to hear on the line while nobody speaks.
-#[derive(Debug, Default)]
-struct Noise {
-    /// The peak of a moment, and how long that moment has been.
-    peak: u8,
-    heard: Duration,
-    /// This window, and the one before.
-    lately: Option<Range>,
-    before: Option<Range>,
-    moments: u32,
-}
-
-/// The peaks of the quietest moment and of the loudest.
-#[derive(Clone, Copy, Debug)]
-struct Range {
-    quietest: u8,
-    loudest: u8,
-}
-
-impl Range {
-    fn with(self, other: Self) -> Self {
-        let (quietest, loudest) = (self.quietest.min(other.quietest), self.loudest.max(other.loudest));
-        Self { quietest, loudest }
-    }
-}
-
-impl Noise {
-    /// What is louder than noise. Where nothing stands out from it, all of it may be a voice.
-    fn threshold(&self) -> u8 {
-        let Some(range) = self.before.into_iter().chain(self.lately).reduce(Range::with) else { return LOUD };
-        let above = range.quietest.saturating_add(ABOVE_NOISE).min(range.loudest.saturating_sub(BELOW_VOICE));
-        LOUD.max(above)
-    }
-
-    fn hears(&mut self, peak: u8, frame: Duration) {
-        self.peak = self.peak.max(peak);
-        self.heard += frame;
-        if self.heard < MOMENT {
-            return;
-        }
-        let peak = std::mem::take(&mut self.peak);
-        self.heard = Duration::ZERO;
-        let moment = Range { quietest: peak, loudest: peak };
-        self.lately = Some(self.lately.map_or(moment, |lately| lately.with(moment)));
-        self.moments += 1;
-        if self.moments >= WINDOW {
-            self.moments = 0;
-            self.before = self.lately.take();
-        }
+impl Stretch {
+    fn is_a_voice(&self) -> bool {
+        self.loud >= CLICK
     }
 }
 
@@ -147,26 +114,18 @@ const LOUDNESS: [u8; 256] = {
     table
 };
 
-/// About 1 % of full scale, 400 of 32,124: the hiss of a line stays far below, a voice's last sound above.
-const LOUD: u8 = 8;
-
-/// 9 dB.
-const ABOVE_NOISE: u8 = 6;
-
-/// 15 dB below its peak a voice is still a voice: what is quieter at a word's end is a breath.
-const BELOW_VOICE: u8 = 10;
-
-/// Between two syllables it is never quiet for so long, and no click is loud for so long.
-const MOMENT: Duration = Duration::from_millis(100);
-
-/// Five seconds, twice: nobody speaks for longer without a breath.
-const WINDOW: u32 = 50;
+/// From 400 of 32,124, about 1 % of full scale: the hiss of a line stays far below, a voice's last sound above.
+/// Then in steps of 6 dB: 900, 2,000, 4,100.
+const LEVELS: [u8; 4] = [8, 12, 16, 20];
 
 /// A pause inside a word, before a hard consonant, is shorter.
 const APART: Duration = Duration::from_millis(200);
 
 /// Three frames, as for the voice detector. A word is longer.
 const CLICK: Duration = Duration::from_millis(60);
+
+/// The news that a turn is over comes sooner.
+const NEXT_WORD: Duration = Duration::from_millis(600);
 
 /// No leg needs so long to find that a turn is over: then it heard somebody whom we did not.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -231,7 +190,8 @@ mod tests {
         line.quiet(400);
         let voice = |i: u64| if i < 6_037 { 5_000 } else { 0 }; // 754.6 ms
         line.play((0..8_000).map(voice));
-        let end = line.hush.fell_silent(line.now(), ms(200)).unwrap() - line.start;
+        let now = line.now();
+        let end = line.hush.fell_silent(now, ms(200)).unwrap() - line.start;
         let expected = ms(400) + ulaw::duration(6_037);
         assert!(end.abs_diff(expected) <= ulaw::duration(3), "{end:?} for {expected:?}");
     }
@@ -275,13 +235,32 @@ mod tests {
     }
 
     #[test]
-    fn steady_noise_is_not_speech_and_does_not_hide_it() {
+    fn noise_is_not_speech_and_does_not_hide_it_whenever_it_began() {
+        for noise in [300, 600, 1_400, 2_900] {
+            let mut line = Line::new();
+            line.tone(300, 9_000); // no turn, as it seems
+            line.quiet(1_700);
+            line.tone(500, noise); // a fan, a bus
+            line.tone(800, 9_000);
+            line.tone(600, noise);
+            assert_eq!(line.fell_silent(), Some(3_300), "{noise}");
+        }
+    }
+
+    #[test]
+    fn a_voice_that_goes_on_has_no_end() {
         let mut line = Line::new();
-        line.tone(3_000, 600); // a fan, louder than what counts on a quiet line
-        line.tone(800, 6_000);
-        line.tone(600, 600);
-        let end = line.fell_silent().unwrap();
-        assert!(end.abs_diff(3_800) <= 1, "{end}");
+        line.tone(3_000, 9_000); // a television
+        assert_eq!(line.fell_silent(), None);
+    }
+
+    #[test]
+    fn a_soft_end_after_a_loud_beginning_is_a_part_of_it() {
+        let mut line = Line::new();
+        line.tone(500, 20_000);
+        line.tone(400, 500);
+        line.quiet(600);
+        assert_eq!(line.fell_silent(), Some(900));
     }
 
     #[test]
@@ -303,7 +282,7 @@ mod tests {
             let text = Audio::ulaw(&[code, 0, 0]);
             let loud = LOUDNESS[usize::from(text.text_bytes()[0])];
             let size = ulaw::LINEAR[usize::from(code)].unsigned_abs();
-            assert_eq!(loud >= LOUD, size >= 396, "{code:#x}: {size} is {loud}");
+            assert_eq!(loud >= LEVELS[0], size >= 396, "{code:#x}: {size} is {loud}");
         }
     }
 }

@@ -80,6 +80,15 @@ mod tests {
     }
 
     #[test]
+    fn the_first_frame_of_a_window_is_judged_by_those_before_it() {
+        let (mut clock, start) = (PhoneClock::default(), start());
+        let mut came = |at, after| clock.end_of(start + ms(after), Some(ms(at)), FRAME) - start;
+        assert_eq!(came(0, 20), ms(20));
+        assert_eq!(came(4_960, 4_980), ms(4_980));
+        assert_eq!(came(5_000, 5_090), ms(5_020));
+    }
+
+    #[test]
     fn a_way_that_became_longer_is_known_after_two_windows() {
         let (mut clock, start) = (PhoneClock::default(), start());
         let late = |clock: &mut PhoneClock, at: u64, by: u64| {

@@ -232,6 +232,26 @@ fn an_answer_of_which_nothing_was_heard_ends_no_silence() {
 }
 
 #[test]
+fn a_turn_without_an_answer_has_no_silence_even_after_one_that_had() {
+    let mut line = Line::open(Config::default());
+    line.speaks(500);
+    line.turn();
+    line.scene.reply(1, 1);
+    line.scene.speech(1, 1, 200);
+    line.scene.reply_done(1, 1);
+    line.played(200, 2);
+    for _ in 0..2 {
+        line.sound(600, VOICE); // the leg never says that this began
+        line.sound(500, ulaw::SILENCE);
+        line.turn();
+    }
+    line.scene.carrier(CarrierEvent::Stopped);
+    let turns = line.scene.ended().unwrap().turns;
+    let turns: Vec<_> = turns.iter().map(|turn| (turn.latency.is_some(), turn.interrupted)).collect();
+    assert_eq!(turns, [(true, false), (false, true), (false, false)]);
+}
+
+#[test]
 fn late_sound_and_words_of_an_old_answer_are_not_those_of_the_new_one() {
     let mut line = Line::open(Config::default());
     line.speaks(500);
