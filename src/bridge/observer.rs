@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use call::{EndReason, Note, RefusalCode, Started, Summary, ToolId};
+use call::{EndReason, Note, RefusalCode, Started, Summary, ToolId, TurnTold};
 use serde_json::Value;
 use tokio::sync::broadcast;
 use tracing::{debug, info, warn};
@@ -133,6 +133,11 @@ impl Observer {
             Note::LegReady { after } => metrics.leg_ready(self.leg, *after),
             Note::FirstAudio { after } => metrics.first_audio(*after),
             Note::Answered { after } => metrics.answered(*after),
+            Note::TurnEnded(told) => {
+                metrics.turn_ended(&told.turn);
+                self.report_turn(told);
+                return self.tell(note); // its words were in the log already
+            }
             Note::Odd(oddity) => metrics.odd(*oddity),
             Note::Tool { end, .. } => metrics.tool(*end),
             Note::LegLost { failure, .. } => {
@@ -167,6 +172,16 @@ impl Observer {
         if let Some(wanted) = config.report.as_ref().filter(|wanted| wanted.started) {
             let body = report::started(&self.all_names(), config, SystemTime::now());
             self.report("started", wanted, &body);
+        }
+    }
+
+    fn report_turn(&self, told: &TurnTold) {
+        let Some(config) = &self.config else { return };
+        if let Some(wanted) = config.report.as_ref().filter(|wanted| wanted.turns) {
+            let body = report::turn(&self.all_names(), config, told, SystemTime::now());
+            let (id, url) = (format!("call_{}_turn_{}", self.id, told.turn.number), wanted.url.clone());
+            let (secret, body) = (wanted.secret.clone(), Bytes::from(body.to_string()));
+            self.exchange.reports.send_if_room(Report { id, url, secret, body });
         }
     }
 

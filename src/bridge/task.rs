@@ -46,6 +46,8 @@ pub(super) struct Task {
     now: std::time::Instant,
     /// A clear is on its way out, since the leg said that the caller speaks.
     barge_in: Option<std::time::Instant>,
+    /// The call wants to know when what waits for the carrier is out.
+    tell_when_sent: bool,
 }
 
 /// Runs a call to its end.
@@ -72,6 +74,7 @@ pub(super) async fn run(
         summary: None,
         now: now(),
         barge_in: None,
+        tell_when_sent: false,
         exchange,
     };
     poll_fn(|cx| task.poll(cx)).await;
@@ -110,6 +113,9 @@ impl Task {
             && let Some(since) = self.barge_in.take()
         {
             self.observer.barged_in(since);
+        }
+        if carrier.is_ready() && std::mem::take(&mut self.tell_when_sent) {
+            self.input(Input::Sent);
         }
         self.former.poll(cx, self.now);
         matches!(self.leg.poll_flush(cx), Poll::Ready(Err(Broken)))
@@ -175,6 +181,7 @@ impl Task {
                     self.call.handle(self.now, Input::Carrier(CarrierEvent::Gone(gone)));
                 }
             }
+            Command::TellWhenSent => self.tell_when_sent = true,
             Command::Leg(command) => self.leg.obey(self.now, command),
             Command::Admit(started) => {
                 self.observer.started(&started);

@@ -62,6 +62,12 @@ fn tell(note: &Note, story: &mut Story, cut: &mut BTreeSet<ItemId>, line: impl F
             story.answers.push(*after);
             line("agent", &format!("answers, {} after the turn was over", ms(*after)));
         }
+        Note::TurnEnded(told) => {
+            if let Some(latency) = told.turn.latency {
+                let parts = latency.named().map(|(name, time)| format!("{name} {}", time.as_millis()));
+                line("line", &format!("the silence was {}: {}", ms(latency.silence()), parts.join(", ")));
+            }
+        }
         Note::Words { speaker, item, text, whole: true } => {
             let who = match speaker {
                 Speaker::Caller => "caller",

@@ -122,12 +122,6 @@ impl Check<'_> {
 
     pub(super) fn report(&mut self, asked: &Report) -> Option<Reporting> {
         let events = asked.events.as_deref().unwrap_or(&[Event::CallEnded]);
-        for (index, event) in events.iter().enumerate() {
-            if *event == Event::TurnEnded {
-                let text = "is an event that this version of the relay does not send: leave it out";
-                self.add(Code::ClaimsNotSupported, &format!("report.events[{index}]"), text);
-            }
-        }
         let secret = asked.secret.as_ref().map(|secret| ReportSecret::parse(secret.expose_secret()));
         if secret == Some(None) {
             let text = "is not `whsec_` and base64 of 24 to 64 bytes behind it, as Standard Webhooks have it";
@@ -139,8 +133,9 @@ impl Check<'_> {
         }
         let url = address::check(&asked.url, self.rules.allow_private);
         let url = url.map_err(|why| self.add(Code::ClaimsUrl, "report.url", why.to_string())).ok()?;
-        let (started, ended) = (events.contains(&Event::CallStarted), events.contains(&Event::CallEnded));
-        Some(Reporting { url, secret: secret.flatten(), started, ended })
+        let [started, turns, ended] =
+            [Event::CallStarted, Event::TurnEnded, Event::CallEnded].map(|event| events.contains(&event));
+        Some(Reporting { url, secret: secret.flatten(), started, turns, ended })
     }
 
     fn described(&mut self, path: &str, name: &str, description: Option<&String>) {

@@ -170,6 +170,7 @@ pub struct Reporting {
     /// Signs them instead of the key that is derived for all.
     pub secret: Option<ReportSecret>,
     pub started: bool,
+    pub turns: bool,
     pub ended: bool,
 }
 
@@ -292,6 +293,7 @@ impl fmt::Debug for Reporting {
         f.debug_struct("Reporting")
             .field("secret", &self.secret)
             .field("started", &self.started)
+            .field("turns", &self.turns)
             .field("ended", &self.ended)
             .finish_non_exhaustive()
     }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use call::{FailureKind, Oddity, Summary, ToolEnd};
+use call::{FailureKind, Oddity, Summary, ToolEnd, Turn};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
@@ -35,6 +35,8 @@ pub struct Metrics {
     leg_ready: Family<Labels<1>, Histogram, fn() -> Histogram>,
     first_audio: Histogram,
     answered: Histogram,
+    latency: Histogram,
+    segments: Family<Labels<1>, Histogram, fn() -> Histogram>,
     barge_in: Histogram,
     barge_ins: Counter,
     frames: Family<Labels<1>, Counter>,
@@ -80,6 +82,17 @@ impl Default for Metrics {
                 "turn_silence",
                 "From the leg's word that the caller stopped to the answer",
             ),
+            latency: timing(
+                &mut registry,
+                "turn_latency",
+                "From the caller's last sound to the first sound of the answer that was heard",
+            ),
+            segments: {
+                let family = Family::new_with_constructor(seconds as fn() -> Histogram);
+                let help = "What the latency of turns was made of, by segment";
+                registry.register_with_unit("turn_segment", help, Unit::Seconds, family.clone());
+                family
+            },
             barge_in: timing(
                 &mut registry,
                 "barge_in",
@@ -194,6 +207,15 @@ impl Metrics {
         self.answered.observe(after.as_secs_f64());
     }
 
+    /// A turn is over. One of which no answer was heard has no latency.
+    pub fn turn_ended(&self, turn: &Turn) {
+        let Some(segments) = turn.latency else { return };
+        self.latency.observe(segments.silence().as_secs_f64());
+        for (segment, time) in segments.named() {
+            self.segments.get_or_create(&[("segment", segment)]).observe(time.as_secs_f64());
+        }
+    }
+
     pub fn barged_in(&self, took: Duration) {
         self.barge_in.observe(took.as_secs_f64());
     }
@@ -274,7 +296,7 @@ mod tests {
 
     fn summary(reason: EndReason) -> Summary {
         let tally = Tally { frames_in: 50, frames_out: 7, barge_ins: 1, ..Tally::default() };
-        let (usage, transcript, tools, legs) = Default::default();
+        let (usage, transcript, turns, tools, legs) = Default::default();
         Summary {
             reason,
             lasted: Duration::from_secs(1),
@@ -282,6 +304,7 @@ mod tests {
             tally,
             usage,
             transcript,
+            turns,
             tools,
             legs,
         }

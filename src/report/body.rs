@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use call::{Failure, LegEnd, LegUse, Line, Speaker, Summary, ToolLine};
-use serde_json::{Value, json};
+use call::{Failure, LegEnd, LegUse, Line, Speaker, Summary, ToolLine, Turn, TurnTold};
+use serde_json::{Map, Value, json};
 
 use super::bill;
 use crate::{costs::Bill, gate::Config, utc::rfc3339};
@@ -28,7 +28,7 @@ pub fn started(names: &Names, config: &Config, at: SystemTime) -> Value {
 
 /// `call.ended`: everything that there is to know of it.
 pub fn ended(names: &Names, config: &Config, summary: &Summary, bill: &Bill, at: SystemTime) -> Value {
-    let Summary { reason, lasted, was_live, tally, usage: _, transcript, tools, legs } = summary;
+    let Summary { reason, lasted, was_live, tally, usage: _, transcript, turns, tools, legs } = summary;
     let began = at.checked_sub(*lasted).unwrap_or(at);
     json!({
         "type": "call.ended",
@@ -42,6 +42,7 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, bill: &Bill, at:
             "reason": reason.name(),
             "legs": legs.iter().map(|used| leg(config, used)).collect::<Vec<_>>(),
             "transcript": conversation(transcript, tools),
+            "latency": turns.iter().map(answered).collect::<Vec<_>>(),
             "usage": bill::usage(bill),
             "cost": bill::cost(bill),
             "counts": {
@@ -58,6 +59,59 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, bill: &Bill, at:
             "context": config.context,
         },
     })
+}
+
+/// `turn.ended`: what the caller said, and what became of the answer.
+pub fn turn(names: &Names, config: &Config, told: &TurnTold, at: SystemTime) -> Value {
+    let TurnTold { turn, caller, answer, tools } = told;
+    let joined = |part: fn(&Line) -> &str| {
+        let parts: Vec<_> =
+            answer.iter().map(|line| part(line).trim()).filter(|part| !part.is_empty()).collect();
+        parts.join(" ")
+    };
+    let data = json!({
+        "call": call(names, config),
+        "turn": turn.number,
+        "at_ms": millis(turn.at),
+        "caller": caller.trim(),
+        "agent": {
+            "said": joined(|line| &line.said),
+            "heard": joined(|line| line.heard.as_deref().unwrap_or(&line.said)),
+        },
+        "interrupted": turn.interrupted,
+        "tools": tools.iter().map(tool).collect::<Vec<_>>(),
+        "latency": latency(turn),
+        "context": config.context,
+    });
+    json!({ "type": "turn.ended", "timestamp": rfc3339(at), "data": data })
+}
+
+/// How a turn's answer came, for the list of all turns.
+fn answered(turn: &Turn) -> Value {
+    let mut fields = Map::new();
+    fields.insert("turn".into(), json!(turn.number));
+    fields.insert("at_ms".into(), json!(millis(turn.at)));
+    match latency(turn) {
+        Value::Object(latency) => fields.extend(latency),
+        _ => drop(fields.insert("silence_ms".into(), Value::Null)),
+    }
+    Value::Object(fields)
+}
+
+/// The segments in whole milliseconds, which add up like the real ones do; nothing when no answer was heard.
+fn latency(turn: &Turn) -> Value {
+    let Some(segments) = &turn.latency else { return Value::Null };
+    let mut fields = Map::new();
+    fields.insert("silence_ms".into(), json!(millis(segments.silence())));
+    let mut so_far = Duration::ZERO;
+    for (name, time) in segments.named() {
+        let before = millis(so_far);
+        so_far += time;
+        fields.insert(format!("{name}_ms"), json!(millis(so_far) - before));
+    }
+    fields.insert("thought_ahead".into(), json!(turn.ahead));
+    fields.insert("estimated".into(), json!(turn.estimated));
+    Value::Object(fields)
 }
 
 /// `call.action`: the main app has to do something, and says with 2xx that it will.
@@ -140,4 +194,29 @@ fn seconds(time: Duration) -> f64 {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use call::Segments;
+
+    use super::*;
+
+    #[test]
+    fn whole_milliseconds_add_up_too() {
+        let us = Duration::from_micros;
+        let (decided, thought, tools) = (us(500_600), us(80_600), us(0));
+        let (voiced, sent, heard) = (us(90_600), us(600), us(60_600));
+        let latency = Some(Segments { decided, thought, tools, voiced, sent, heard });
+        let (number, at) = (3, us(7_000_900));
+        let turn = Turn { number, at, latency, ahead: true, estimated: false, interrupted: false };
+        let expected = json!({
+            "turn": 3, "at_ms": 7_000, "silence_ms": 733,
+            "decided_ms": 500, "thought_ms": 81, "tools_ms": 0, "voiced_ms": 90, "sent_ms": 1, "heard_ms": 61,
+            "thought_ahead": true, "estimated": false,
+        });
+        assert_eq!(answered(&turn), expected);
+        let unanswered = Turn { latency: None, ..turn };
+        assert_eq!(answered(&unanswered), json!({ "turn": 3, "at_ms": 7_000, "silence_ms": null }));
+    }
 }

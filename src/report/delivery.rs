@@ -70,6 +70,14 @@ impl Reports {
         self.deliver(report, false);
     }
 
+    /// The same for what is also in a later report: it takes no room that the others may need.
+    pub fn send_if_room(&self, report: Report) {
+        if self.0.waiting.load(Ordering::Relaxed) < MOST_WAITING / 2 {
+            return self.deliver(report, false);
+        }
+        self.0.metrics.report("dropped");
+    }
+
     fn deliver(&self, report: Report, kept: bool) {
         if self.0.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
             self.0.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -205,7 +213,7 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// When the machine stops. With the calls' own last seconds it has to fit behind the grace.
 const LAST_ATTEMPT: Duration = Duration::from_millis(1_500);
 
-/// Of a few kilobytes each.
+/// Of a few kilobytes each. Half of them is for reports that nothing else repeats.
 const MOST_WAITING: usize = 10_000;
 
 #[cfg(test)]
@@ -245,6 +253,24 @@ mod tests {
             "{:?}",
             start.elapsed()
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_later_report_repeats_takes_no_room_from_it() {
+        let (reports, metrics) = to_nobody();
+        let report = |id: &str| {
+            let url = Url::parse("http://127.0.0.1:1/report").unwrap();
+            Report { id: id.into(), url, secret: None, body: Bytes::from("{}") }
+        };
+        let waiting = || reports.0.waiting.load(Ordering::Relaxed);
+        reports.send_if_room(report("call_1_turn_1"));
+        assert_eq!(waiting(), 2);
+        reports.0.waiting.store(MOST_WAITING / 2, Ordering::Relaxed);
+        reports.send_if_room(report("call_1_turn_2"));
+        assert_eq!(waiting(), MOST_WAITING / 2);
+        reports.send(report("call_2_ended"));
+        assert_eq!(waiting(), MOST_WAITING / 2 + 1);
+        assert!(metrics.page().contains(r#"patchcord_reports_total{outcome="dropped"} 1"#));
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ mod echo;
 mod failover;
 mod goodbye;
 mod house;
+mod latency;
 mod provider;
 mod raw;
 mod reports;

@@ -822,12 +822,6 @@ fn values() {
                 ClaimsValue,
                 "tools[0].kind",
             ),
-            claim(
-                "a report to come",
-                json!({ "report": { "url": "https://app.example.com/", "events": ["call.ended", "turn.ended"] } }),
-                ClaimsNotSupported,
-                "report.events[1]",
-            ),
             claim("a report's secret in another form", own_secret("MARKER"), ClaimsValue, "report.secret"),
             claim(
                 "a report's secret that is short",

@@ -21,6 +21,7 @@ use crate::{
     floor::{Answer, Ask, Floor, Opening},
     gaps::Gaps,
     hold::Hold,
+    hush::Hush,
     leaving::Leaving,
     numbers::Numbers,
     playout::Playout,
@@ -30,6 +31,7 @@ use crate::{
     timers::Timers,
     tools::Tools,
     transcript::Transcript,
+    turn_book::TurnBook,
 };
 
 /// Something that happened.
@@ -54,6 +56,8 @@ pub enum Input {
         id: ToolId,
         done: bool,
     },
+    /// Everything that the carrier was to be sent is on the wire, after [`Command::TellWhenSent`].
+    Sent,
     /// The machine stops, and the grace period is over.
     Stop,
     /// Only the time has passed.
@@ -72,6 +76,8 @@ pub enum Command {
         turns: Turns,
     },
     Carrier(CarrierCommand),
+    /// Answer with [`Input::Sent`] when the carrier's commands up to here are written to its socket.
+    TellWhenSent,
     Leg(LegCommand),
     /// Run this one of the agent's tools; it is answered with [`Input::Tool`].
     Run {
@@ -103,6 +109,7 @@ pub struct Call {
     pub(crate) timers: Timers,
     pub(crate) allowance: Allowance,
     pub(crate) gaps: Gaps,
+    pub(crate) hush: Hush,
     pub(crate) hold: Hold,
     pub(crate) floor: Floor,
     pub(crate) playout: Playout,
@@ -117,6 +124,7 @@ pub struct Call {
     pub(crate) leg_pulse: Pulse,
     pub(crate) carrier_pulse: Pulse,
     pub(crate) transcript: Transcript,
+    pub(crate) book: TurnBook,
     pub(crate) tools: Tools,
     pub(crate) leaving: Option<Leaving>,
     pub(crate) presence: Presence,
@@ -162,6 +170,7 @@ impl Call {
             timers,
             allowance: Allowance::new(now),
             gaps: Gaps::default(),
+            hush: Hush::default(),
             hold: Hold::default(),
             floor: Floor::default(),
             playout: Playout::default(),
@@ -174,6 +183,7 @@ impl Call {
             leg_pulse: Pulse::of_leg(now),
             carrier_pulse: Pulse::of_carrier(now),
             transcript: Transcript::default(),
+            book: TurnBook::default(),
             tools: Tools::default(),
             leaving: None,
             presence: Presence::default(),
@@ -207,6 +217,7 @@ impl Call {
             Input::Refused(code) => self.end(EndReason::Refused(code)),
             Input::Tool { id, end, result } => self.on_tool_ended(id, end, result),
             Input::HandedOver { id, done } => self.on_handed_over(id, done),
+            Input::Sent => self.on_sent(),
             Input::Stop => self.finish(EndReason::Drained),
             Input::Tick => {}
         }
@@ -243,6 +254,7 @@ impl Call {
             Timer::Idle => self.on_idle(),
             Timer::Keys => self.on_keys_pressed(),
             Timer::Renew => self.on_renew(),
+            Timer::TurnTold => self.tell_turns(),
             Timer::Warning => self.on_warning(),
             Timer::MaxDuration => self.finish(EndReason::MaxDuration),
             Timer::Closing => self.close_now(),
@@ -266,6 +278,7 @@ impl Call {
     }
 
     pub(crate) fn say(&mut self, text: String) {
+        self.turn_has_filler();
         self.leg(LegCommand::Say(Say { text: text.clone() }));
         if self.floor.answer == Answer::None {
             self.owe(Ask::Say(text));

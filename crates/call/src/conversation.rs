@@ -33,6 +33,7 @@ impl Call {
                 self.floor.newest = self.floor.newest.max(Some(reply));
                 self.floor.silence();
             }
+            LegEvent::FirstWords { reply, ahead } => self.turn_has_thought(reply, ahead),
             LegEvent::ItemStarted { reply, item } => self.on_item_started(reply, item),
             LegEvent::SpeechDone { reply, item } => self.on_speech_done(reply, item),
             LegEvent::AgentWords { item, text, whole } => self.on_words(Speaker::Agent, item, text, whole),
@@ -40,6 +41,7 @@ impl Call {
             LegEvent::Heard { item, words } => self.transcript.heard(item, words),
             LegEvent::ToolCalled { reply, id, name, arguments } => {
                 self.still_thinking(reply);
+                self.turn_has_tool(reply, id);
                 self.on_tool_called(reply, id, &name, arguments);
             }
             LegEvent::ReplyDone { reply, outcome, usage } => {
@@ -82,7 +84,9 @@ impl Call {
             let bytes = piece.len() as u64;
             self.tally.frames_out += 1;
             self.carrier(CarrierCommand::Play(piece));
-            if let Some(mark) = self.playout.push(self.now, reply, item, bytes) {
+            let mark = self.playout.push(self.now, reply, item, bytes);
+            self.turn_has_sound(reply, bytes);
+            if let Some(mark) = mark {
                 self.carrier(CarrierCommand::Mark(mark));
             }
         }
@@ -128,6 +132,7 @@ impl Call {
         if self.phase != Phase::Live {
             return;
         }
+        self.turn_begins(item);
         match self.floor.turns {
             Turns::Live if self.floor.answer == Answer::None => self.owe(Ask::Turn),
             Turns::Live => {}
@@ -141,6 +146,7 @@ impl Call {
     }
 
     pub(crate) fn reply(&mut self) {
+        self.turn_is_asked();
         match self.floor.answer {
             Answer::None => self.owe(Ask::Reply),
             Answer::Owed { .. } | Answer::Failed { .. } => return, // one answer is enough
@@ -189,6 +195,7 @@ impl Call {
         self.still_thinking(reply);
         self.playout.announce(reply, item);
         self.transcript.begin(self.age(), Speaker::Agent, item);
+        self.turn_has_item(reply, item);
     }
 
     fn on_speech_done(&mut self, reply: ReplyId, item: ItemId) {
@@ -203,6 +210,11 @@ impl Call {
             (&mut self.recent, speaker, whole, self.floor.caller_since)
         {
             recent.is_known();
+        }
+        match speaker {
+            Speaker::Agent => self.turn_has_words(item),
+            Speaker::Caller if whole => self.turn_is_known(item),
+            Speaker::Caller => {}
         }
         self.caller_is_there(speaker, &text);
         self.note(Note::Words { speaker, item, text, whole });
@@ -294,6 +306,9 @@ impl Call {
         self.floor.reply_queued = false;
         self.floor.silence();
         let playing = self.playout.has_audio();
+        if making || playing {
+            self.turn_is_interrupted();
+        }
         if playing {
             self.tally.barge_ins += 1;
             self.carrier(CarrierCommand::Clear);
@@ -339,6 +354,7 @@ impl Call {
             return;
         }
         self.somebody_is_heard();
+        self.turn_ends_when_all_is_heard();
         match self.phase {
             Phase::Live if self.is_greeting() && self.floor.answer == Answer::None => {
                 self.floor.opening = Opening::Over;

@@ -65,6 +65,7 @@ impl Call {
             self.leg(LegCommand::Close);
         }
         self.phase = Phase::Over;
+        self.tell_all_turns();
         self.timers.clear_all();
         self.hold = Hold::default();
         self.tally.gaps = self.gaps.filled();
@@ -76,6 +77,7 @@ impl Call {
             tally: self.tally,
             usage: std::mem::take(&mut self.usage),
             transcript,
+            turns: std::mem::take(&mut self.book).into_turns(),
             tools,
             legs: std::mem::take(&mut self.legs),
         };

@@ -127,6 +127,7 @@ impl Call {
         let unheard = self.recent.as_ref().is_some_and(|recent| recent.open);
         if unheard {
             self.transcript.forget_wordless();
+            self.turn_is_unheard();
         }
         self.floor.caller_since = None;
         let (to, begun) = match std::mem::replace(&mut self.floor.answer, Answer::None) {

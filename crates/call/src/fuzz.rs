@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     Audio, Call, CarrierCommand, CarrierEvent, Command, Config, Does, Failure, FailureKind, Gone, Input,
-    ItemId, LegCommand, LegEvent, LegRules, MarkId, Oddity, Outcome, RefusalCode, ReplyId, Tool, ToolEnd,
-    ToolId, Usage,
+    ItemId, LegCommand, LegEvent, LegRules, MarkId, Note, Oddity, Outcome, RefusalCode, ReplyId, Tool,
+    ToolEnd, ToolId, Usage,
 };
 
 /// Watches the commands of one call for what must never happen, and panics when it does.
@@ -26,6 +26,7 @@ pub struct Watch {
     unready: bool,
     dials: usize,
     closes: u32,
+    turns: u32,
     ends: u32,
 }
 
@@ -80,12 +81,20 @@ impl Watch {
                     self.unready = true;
                     (self.begun, self.silenced, self.sent) = Default::default();
                 }
-                Command::End(_) => self.ends += 1,
+                Command::Note(Note::TurnEnded(told)) => {
+                    self.turns += 1;
+                    assert_eq!(told.turn.number, self.turns, "turns are told once, in their order");
+                }
+                Command::End(summary) => {
+                    self.ends += 1;
+                    assert_eq!(summary.turns.len(), self.turns as usize, "every turn was told");
+                }
                 Command::Admit(_)
                 | Command::Carrier(_)
                 | Command::Leg(_)
                 | Command::StopTool(_)
                 | Command::HandOver { .. }
+                | Command::TellWhenSent
                 | Command::Note(_) => {}
             }
         }
@@ -178,6 +187,8 @@ fn input(what: u8, number: u8) -> Input {
         34 if number.is_multiple_of(2) => Input::Tool { id, end: ToolEnd::HandsOver, result: text() },
         34 if number.is_multiple_of(3) => Input::Tool { id, end: ToolEnd::Tones, result: "12#".into() },
         34 => Input::HandedOver { id, done: number.is_multiple_of(3) },
+        35 if number.is_multiple_of(4) => Input::Sent,
+        35 if number.is_multiple_of(3) => Input::Leg(LegEvent::FirstWords { reply, ahead: true }),
         35 => Input::Leg(LegEvent::OnlySpeaks(failure())),
         _ if number > 250 => Input::Carrier(CarrierEvent::Gone(Gone::Broken)),
         _ => Input::Tick,

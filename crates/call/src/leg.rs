@@ -31,6 +31,9 @@ pub enum LegEvent {
     ReplyStarted { reply: ReplyId },
     /// A reply begins that was cancelled while it was on its way: nothing of it is to be heard.
     ReplyUnwanted { reply: ReplyId },
+    /// The mind has begun to answer, long before its words are enough to be spoken. `ahead`: it did before the
+    /// turn was known to be over. For legs that can tell.
+    FirstWords { reply: ReplyId, ahead: bool },
     /// A piece of it has its place in the history, before any of its audio.
     ItemStarted { reply: ReplyId, item: ItemId },
     /// The agent's voice.

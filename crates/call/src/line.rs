@@ -43,6 +43,7 @@ impl Call {
             self.tally.frames_dropped += 1;
             return;
         }
+        self.hush.hears(self.now, at, &audio);
         let missing = self.gaps.before(self.now, at, audio.duration());
         if !missing.is_zero() {
             self.hear(Audio::silence(missing));

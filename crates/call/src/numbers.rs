@@ -40,6 +40,7 @@ impl Numbers {
             | LegEvent::CallerWords { item, .. }
             | LegEvent::Heard { item, .. } => on(&mut item.0, before.item, |used| &mut used.item, used),
             LegEvent::ReplyStarted { reply }
+            | LegEvent::FirstWords { reply, .. }
             | LegEvent::ReplyUnwanted { reply }
             | LegEvent::ReplyDone { reply, .. } => {
                 on(&mut reply.0, before.reply, |used| &mut used.reply, used)

@@ -34,6 +34,8 @@ pub(crate) struct Playout {
     clock: Option<(Instant, u64)>,
     /// The same, as it was when the tape began to run, before marks had put it right.
     run: Option<(Instant, u64)>,
+    /// The first sound of an answer, until it is heard.
+    followed: Option<Followed>,
     /// When the mark that measures the way there and back was sent, and what it said.
     probe: Option<(MarkId, Instant)>,
     /// The shortest that was seen; nothing before the first mark is back.
@@ -49,6 +51,16 @@ struct Piece {
     len: u64,
     /// No more audio of this item will come.
     whole: bool,
+}
+
+/// A sound of which the moment is wanted when it was heard.
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    place: u64,
+    /// When the tape began to run that it is on, and where.
+    run: (Instant, u64),
+    /// From there to the news that it is heard, by the mark that came back soonest.
+    way: Option<Duration>,
 }
 
 /// What was heard of an item that was cut off.
@@ -94,6 +106,20 @@ impl Playout {
         (self.sent - self.marked >= MARK_EVERY).then(|| self.mark_end())
     }
 
+    /// So many bytes were pushed just now: when will the first of them be heard?
+    pub fn follow(&mut self, bytes: u64) {
+        let place = self.sent.saturating_sub(bytes);
+        self.followed = self.run.map(|run| Followed { place, run, way: None });
+    }
+
+    /// When the sound that is followed was heard, as a message from there would tell at once; nothing if it
+    /// was not heard before now. The clock alone does not know how long a carrier waits before it plays.
+    pub fn heard_from(&self, now: Instant) -> Option<Instant> {
+        let Followed { place, run: (at, began), way } = self.followed?;
+        let way = way.unwrap_or(self.round_trip());
+        (self.heard(now) > place).then(|| at + ulaw::duration(place - began) + way)
+    }
+
     /// All audio of this item was pushed. Returns a mark to send when its end has none.
     pub fn finish(&mut self, item: ItemId) -> Option<MarkId> {
         let piece = self.pieces.iter_mut().find(|p| p.item == item)?;
@@ -127,7 +153,11 @@ impl Playout {
         if let Some((at, began)) = self.run.filter(|(_, began)| place > *began) {
             // It cannot have been played earlier than that, so the way was no longer than the rest.
             let played = at + ulaw::duration(place - began);
-            self.round_trip = self.round_trip.map(|known| known.min(now.saturating_duration_since(played)));
+            let way = now.saturating_duration_since(played);
+            self.round_trip = self.round_trip.map(|known| known.min(way));
+            if let Some(followed) = self.followed.as_mut().filter(|followed| followed.run == (at, began)) {
+                followed.way = Some(followed.way.map_or(way, |known| known.min(way)));
+            }
             let seen_from_here = now.checked_sub(self.round_trip()).unwrap_or(now);
             self.clock = Some((seen_from_here, place));
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    EndReason, Failure, FailureKind, ItemId, Meter, Oddity, ToolEnd, transcript::Line, transcript::Speaker,
-    transcript::ToolLine,
+    EndReason, Failure, FailureKind, ItemId, Meter, Oddity, ToolEnd, Turn, TurnTold, transcript::Line,
+    transcript::Speaker, transcript::ToolLine,
 };
 
 /// Something worth a log line, a number or a look, that no socket needs to know.
@@ -18,6 +18,8 @@ pub enum Note {
     FirstAudio { after: Duration },
     /// The agent answers; the leg had said so long ago that the caller stopped.
     Answered { after: Duration },
+    /// A turn of the caller's is over, with its answer.
+    TurnEnded(Box<TurnTold>),
     /// The caller talked over the agent, and the playback was cleared.
     BargeIn,
     /// Somebody says these words.
@@ -75,6 +77,8 @@ pub struct Summary {
     /// By leg.
     pub usage: Meter,
     pub transcript: Vec<Line>,
+    /// How each of the caller's turns was answered.
+    pub turns: Vec<Turn>,
     /// What tools were called, and what came of it.
     pub tools: Vec<ToolLine>,
     /// The legs that were opened, one after the other.

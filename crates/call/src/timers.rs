@@ -37,6 +37,8 @@ pub enum Timer {
     Keys,
     /// The leg's session is soon over.
     Renew,
+    /// The words of a turn that is over have had their time.
+    TurnTold,
     /// Tell the caller that the time is nearly over.
     Warning,
     /// The longest time for this call is over.
@@ -52,7 +54,7 @@ impl Timer {
     }
 }
 
-const TIMERS: [Timer; 18] = [
+const TIMERS: [Timer; 19] = [
     Timer::Start,
     Timer::LegReady,
     Timer::LegQuiet,
@@ -68,6 +70,7 @@ const TIMERS: [Timer; 18] = [
     Timer::Idle,
     Timer::Keys,
     Timer::Renew,
+    Timer::TurnTold,
     Timer::Warning,
     Timer::MaxDuration,
     Timer::Closing,

@@ -87,6 +87,11 @@ impl Tools {
         !self.running.is_empty()
     }
 
+    /// A result is to come, or to be spoken about.
+    pub fn is_at_work(&self) -> bool {
+        self.is_running() || self.owes
+    }
+
     /// The next one whose tones wait, when they may go out.
     pub fn take_tones(&mut self, may: impl Fn(ReplyId) -> bool) -> Option<(ReplyId, ToolId, Vec<u8>)> {
         let at = self.running.iter().position(|one| one.tones.is_some() && may(one.reply))?;

@@ -6,5 +6,5 @@ mod scripts;
 mod studio;
 mod troubles;
 
-pub use pairs::{MOUTHS, Pair, Script, Talk};
+pub use pairs::{MOUTHS, Pair, Script, Talk, with_every_pair};
 pub use studio::Studio;

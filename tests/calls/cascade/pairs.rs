@@ -44,13 +44,16 @@ pub struct Script {
     pub ear_trouble: Option<(ListenWhen, Trouble)>,
     pub mouth_trouble: Option<(SpeakWhen, Trouble)>,
     pub thinks: chat::Behaviour,
+    /// Between phone and relay, each way.
+    pub delay: Duration,
 }
 
 impl Script {
     pub fn new<const N: usize>(pair: Pair, hears: [&str; N], thinks: chat::Behaviour) -> Self {
         let hears = hears.map(str::to_owned).to_vec();
         let silence = Duration::from_millis(300);
-        Self { claims: pair.claims(), hears, silence, ear_trouble: None, mouth_trouble: None, thinks }
+        let (ear_trouble, mouth_trouble, delay) = Default::default();
+        Self { claims: pair.claims(), hears, silence, ear_trouble, mouth_trouble, thinks, delay }
     }
 }
 
@@ -91,7 +94,8 @@ impl Talk {
         studio.prepare(&script);
         studio.chat.behave(KEY, script.thinks);
         let news = studio.house.listen();
-        let phone = studio.house.call(script.claims).await;
+        let options = studio.house.phone(script.claims).delay(script.delay);
+        let phone = Phone::dial(options).await.unwrap();
         studio.twilio.carries(phone.line());
         Self { studio, pair, phone, news }
     }

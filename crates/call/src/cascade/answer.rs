@@ -27,6 +27,8 @@ pub(super) struct Answer {
     item: ItemId,
     /// The mind is still at it.
     ask: Option<AskId>,
+    /// Nobody was told yet that it has begun. Words of ours need no beginning.
+    unbegun: Option<Begins>,
     /// When the next words are due.
     due: Option<Instant>,
     /// The mind was slow once and asked again.
@@ -35,6 +37,15 @@ pub(super) struct Answer {
     /// Letters that went to the mouth.
     letters: usize,
     outcome: Outcome,
+}
+
+/// How an answer of the mind begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begins {
+    /// When the turn is over.
+    InTime,
+    /// Before that.
+    Ahead,
 }
 
 impl Guess {
@@ -83,10 +94,10 @@ impl Cascade {
                 let ask = self.next_ask();
                 let thread = self.memory.thread(None);
                 self.order(Order::Mind(MindCommand::Ask { ask, thread }));
-                self.open_answer(Some(ask));
+                self.open_answer(Some(ask), Some(Begins::InTime));
             }
             Next::Say(text) => {
-                self.open_answer(None);
+                self.open_answer(None, None);
                 self.take_words(&text);
                 self.no_more_words(true);
             }
@@ -96,7 +107,7 @@ impl Cascade {
     /// The guess was right: what was thought already is said now.
     pub(super) fn adopt(&mut self, guess: Guess) {
         let Guess { ask, answer, calls, end, .. } = guess;
-        self.open_answer(end.is_none().then_some(ask));
+        self.open_answer(end.is_none().then_some(ask), Some(Begins::Ahead));
         self.take_words(&answer);
         calls.into_iter().for_each(|call| self.called(call));
         if let Some(whole) = end {
@@ -104,7 +115,7 @@ impl Cascade {
         }
     }
 
-    fn open_answer(&mut self, ask: Option<AskId>) {
+    fn open_answer(&mut self, ask: Option<AskId>, unbegun: Option<Begins>) {
         self.replies += 1;
         let (reply, item) = (ReplyId(self.replies), self.next_item());
         self.memory.agent(item);
@@ -113,6 +124,7 @@ impl Cascade {
             reply,
             item,
             ask,
+            unbegun,
             due: Some(self.now + FIRST_WORDS),
             asked_again: false,
             pieces: Pieces::default(),
@@ -220,6 +232,10 @@ impl Cascade {
 
     fn take_words(&mut self, text: &str) {
         let Some(answer) = &mut self.answer else { return };
+        if let Some(begins) = answer.unbegun.take_if(|_| !text.is_empty()) {
+            let (reply, ahead) = (answer.reply, begins == Begins::Ahead);
+            self.events.push_back(LegEvent::FirstWords { reply, ahead });
+        }
         answer.pieces.push(text);
         while let Some(piece) = self.answer.as_mut().and_then(|answer| answer.pieces.next()) {
             self.say(&piece);

@@ -16,6 +16,8 @@ fn input() -> impl Strategy<Value = Input> {
         3 => Just(LegEvent::SpeechStopped),
         2 => id.clone().prop_map(|item| LegEvent::TurnCommitted { item: ItemId(100 + item) }),
         3 => id.clone().prop_map(|reply| LegEvent::ReplyStarted { reply: ReplyId(reply) }),
+        2 => id.clone().prop_map(|reply| LegEvent::FirstWords { reply: ReplyId(reply), ahead: reply % 2 == 0 }),
+        2 => id.clone().prop_map(|item| LegEvent::CallerWords { item: ItemId(100 + item), text: "Hm.".into(), whole: true }),
         1 => id.clone().prop_map(|reply| LegEvent::ReplyUnwanted { reply: ReplyId(reply) }),
         3 => (id.clone(), 1..3u32).prop_map(|(reply, n)| LegEvent::ItemStarted { reply: ReplyId(reply), item: ItemId(reply * 10 + n) }),
         9 => (id.clone(), 1..3u32, 0..800u64).prop_map(|(reply, n, ms)| LegEvent::Speech {
@@ -56,6 +58,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => (1..9u32).prop_map(|id| Input::Tool { id: ToolId(id), end: ToolEnd::HandsOver, result: "sales".into() }),
         1 => (1..9u32, any::<bool>()).prop_map(|(id, done)| Input::HandedOver { id: ToolId(id), done }),
         3 => (1..9u32).prop_map(|id| Input::Tool { id: ToolId(id), end: ToolEnd::Done, result: "{}".into() }),
+        2 => Just(Input::Sent),
         2 => Just(Input::Admitted),
         9 => Just(Input::Tick),
     ]
@@ -87,15 +90,15 @@ proptest! {
         let mut watch = Watch::default();
         for (input, wait) in steps {
             scene.pass(wait);
-            watch.see(&Input::Tick, &scene.commands());
+            watch.see(&Input::Tick, &scene.all_commands());
             scene.input(input.clone());
-            watch.see(&input, &scene.commands());
+            watch.see(&input, &scene.all_commands());
         }
         scene.input(end.clone());
-        watch.see(&end, &scene.commands());
+        watch.see(&end, &scene.all_commands());
         // Last words, legs that are never ready, or a socket on which nothing ever started: none of it takes long.
         scene.pass(17_000);
-        watch.see(&Input::Tick, &scene.commands());
+        watch.see(&Input::Tick, &scene.all_commands());
         prop_assert!(scene.call.is_over());
         prop_assert!(watch.has_ended());
         prop_assert_eq!(scene.call.poll_timeout(), None, "a timer outlived the call");

@@ -6,6 +6,7 @@ mod crossings;
 mod failover;
 mod interruptions;
 mod keys;
+mod latency;
 mod leaving;
 mod lifecycle;
 mod presence;

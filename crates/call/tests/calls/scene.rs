@@ -69,10 +69,21 @@ impl Scene {
         self.leg(done(reply, Outcome::Completed));
     }
 
-    /// All commands but notes and the carrier's pings.
+    pub fn all_commands(&mut self) -> Vec<Command> {
+        std::iter::from_fn(|| self.call.poll_command()).collect()
+    }
+
+    /// All commands but notes, questions about the wire and the carrier's pings.
     pub fn commands(&mut self) -> Vec<Command> {
-        let all = std::iter::from_fn(|| self.call.poll_command());
-        all.filter(|c| !matches!(c, Command::Note(_) | Command::Carrier(CarrierCommand::Ping))).collect()
+        self.all_commands()
+            .into_iter()
+            .filter(|c| {
+                !matches!(
+                    c,
+                    Command::Note(_) | Command::TellWhenSent | Command::Carrier(CarrierCommand::Ping)
+                )
+            })
+            .collect()
     }
 
     /// How often the carrier was asked whether it is there.
@@ -87,6 +98,16 @@ impl Scene {
         all.filter_map(|command| match command {
             Command::Leg(LegCommand::Hear(_) | LegCommand::Ping) => None,
             Command::Leg(command) => Some(command),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// The turns that were told since the last look.
+    pub fn turns(&mut self) -> Vec<TurnTold> {
+        let all = self.all_commands().into_iter();
+        all.filter_map(|command| match command {
+            Command::Note(Note::TurnEnded(told)) => Some(*told),
             _ => None,
         })
         .collect()

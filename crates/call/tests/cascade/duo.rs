@@ -118,6 +118,7 @@ impl Duo {
                     Command::Run { id, arguments, .. } => self.ran.push((id, arguments)),
                     Command::Admit(_)
                     | Command::Dial { .. }
+                    | Command::TellWhenSent
                     | Command::StopTool(_)
                     | Command::HandOver { .. } => {}
                 }

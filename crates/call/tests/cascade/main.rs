@@ -4,6 +4,7 @@ mod crossings;
 mod duo;
 mod guesses;
 mod interruptions;
+mod latency;
 mod tools;
 mod troubles;
 mod turns;
