@@ -195,6 +195,7 @@ impl Task {
                 }
                 self.observer.note(note);
             }
+            Command::Record(_) => {} // no token can ask for it yet
             Command::End(summary) => self.summary = Some(summary),
         }
     }

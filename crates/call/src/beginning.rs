@@ -35,6 +35,7 @@ impl Call {
         if std::mem::replace(admitted, true) {
             return;
         }
+        self.begin_recording();
         self.timers.clear(Timer::Start);
         self.timers.set(Timer::MaxDuration, self.now + self.config.max);
         if self.config.warning.is_some() && self.config.max > WARNING {

@@ -26,6 +26,7 @@ use crate::{
     playout::Playout,
     presence::Presence,
     pulse::{Beat, Pulse},
+    recording::{Recording, Stereo},
     summary::LegUse,
     timers::Timers,
     tools::Tools,
@@ -88,6 +89,8 @@ pub enum Command {
     /// Nobody waits for this one any more.
     StopTool(ToolId),
     Note(Note),
+    /// Put this behind what was recorded before.
+    Record(Stereo),
     /// The last command of all.
     End(Box<Summary>),
 }
@@ -122,6 +125,8 @@ pub struct Call {
     pub(crate) presence: Presence,
     /// Keys that the agent was not told of yet.
     pub(crate) pressed: String,
+    /// Nothing when the call is not recorded.
+    pub(crate) recording: Option<Box<Recording>>,
     pub(crate) tally: Tally,
     pub(crate) usage: Usage,
     pub(crate) first_audio: bool,
@@ -178,6 +183,7 @@ impl Call {
             leaving: None,
             presence: Presence::default(),
             pressed: String::new(),
+            recording: None,
             tally: Tally::default(),
             usage: Usage::default(),
             first_audio: false,
@@ -210,6 +216,7 @@ impl Call {
             Input::Stop => self.finish(EndReason::Drained),
             Input::Tick => {}
         }
+        self.give_recording();
     }
 
     pub fn poll_command(&mut self) -> Option<Command> {
@@ -332,6 +339,7 @@ impl Call {
     }
 
     pub(crate) fn carrier(&mut self, command: CarrierCommand) {
+        self.record_agent(&command);
         self.push(Command::Carrier(command));
     }
 

@@ -22,6 +22,8 @@ pub struct Config {
     pub tools: Vec<Tool>,
     /// What happens when nobody speaks.
     pub idle: Option<Idle>,
+    /// What is said is recorded.
+    pub record: bool,
 }
 
 /// What is special about one of the legs.
@@ -63,6 +65,7 @@ impl Default for Config {
             error_message: None,
             tools: Vec::new(),
             idle: None,
+            record: false,
         }
     }
 }

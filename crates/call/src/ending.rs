@@ -64,6 +64,7 @@ impl Call {
         if !matches!(self.phase, Phase::Lobby { .. }) {
             self.leg(LegCommand::Close);
         }
+        self.finish_recording();
         self.phase = Phase::Over;
         self.timers.clear_all();
         self.hold = Hold::default();

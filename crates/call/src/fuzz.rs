@@ -86,6 +86,7 @@ impl Watch {
                 | Command::Leg(_)
                 | Command::StopTool(_)
                 | Command::HandOver { .. }
+                | Command::Record(_)
                 | Command::Note(_) => {}
             }
         }
@@ -145,6 +146,7 @@ fn input(what: u8, number: u8) -> Input {
             max: Duration::from_secs(u64::from(number)),
             tools: vec![lookup()],
             legs: vec![rules; 1 + usize::from(number) % MOST_LEGS],
+            record: number.is_multiple_of(3),
             ..Config::default()
         })),
         3 => Input::Admitted,

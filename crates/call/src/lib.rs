@@ -35,6 +35,7 @@ mod playout;
 mod presence;
 mod pressing;
 mod pulse;
+mod recording;
 mod renewal;
 mod summary;
 mod timers;
@@ -54,6 +55,7 @@ pub use leg::{
     Failure, FailureKind, ItemId, LegCommand, LegEvent, Oddity, Outcome, ReplyId, Say, Turns, Usage,
 };
 pub use presence::Idle;
+pub use recording::Stereo;
 pub use summary::{LegEnd, LegUse, Note, Summary, Tally};
 pub use timers::Timer;
 pub use tones::tones;

@@ -14,7 +14,7 @@ impl Call {
         match event {
             CarrierEvent::Audio { at, audio } => self.on_audio(at, audio),
             CarrierEvent::Mark(mark) => {
-                self.playout.reached(self.now, mark);
+                self.on_mark(mark);
                 self.on_tape_moved();
             }
             CarrierEvent::Started(started) => self.on_started(started),
@@ -37,6 +37,7 @@ impl Call {
             self.tally.frames_dropped += 1;
             return;
         }
+        self.record_caller(at, &audio);
         let missing = self.gaps.before(self.now, at, audio.duration());
         if !missing.is_zero() {
             self.hear(Audio::silence(missing));

@@ -9,6 +9,7 @@ mod keys;
 mod leaving;
 mod lifecycle;
 mod presence;
+mod recording;
 mod renewal;
 mod scene;
 mod tools;

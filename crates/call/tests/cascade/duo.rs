@@ -119,7 +119,8 @@ impl Duo {
                     Command::Admit(_)
                     | Command::Dial { .. }
                     | Command::StopTool(_)
-                    | Command::HandOver { .. } => {}
+                    | Command::HandOver { .. }
+                    | Command::Record(_) => {}
                 }
             }
             match self.cascade.poll_event() {
