@@ -287,6 +287,7 @@ mod tests {
             transcript,
             tools,
             legs,
+            recorded_from: None,
         }
     }
 

@@ -138,6 +138,7 @@ impl Observer {
                 metrics.leg_replaced(self.leg, "renewed");
                 info!(leg = self.leg, "the leg's session is nearly over, a new one is opened");
             }
+            Note::NotRecorded => warn!("the caller could not be told of the recording: nothing is recorded"),
             Note::Retry(kind) => warn!(kind = kind.name(), "the answer failed, asking again"),
             Note::BargeIn | Note::Key(_) | Note::Idle { .. } | Note::CutShort { .. } => {}
             Note::Words { whole: false, .. } => return self.tell(note), // too many for a log

@@ -27,7 +27,7 @@ pub fn started(names: &Names, config: &Config, at: SystemTime) -> Value {
 
 /// `call.ended`: everything that there is to know of it.
 pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) -> Value {
-    let Summary { reason, lasted, was_live, tally, usage, transcript, tools, legs } = summary;
+    let Summary { reason, lasted, was_live, tally, usage, transcript, tools, legs, .. } = summary;
     let began = at.checked_sub(*lasted).unwrap_or(at);
     json!({
         "type": "call.ended",

@@ -17,6 +17,7 @@ use crate::{
     Audio, CarrierCommand, CarrierEvent, Closing, Config, EndReason, FailureKind, LegCommand, LegEvent,
     LegRules, Note, RefusalCode, Say, Started, Summary, Tally, Timer, ToolEnd, ToolId, Turns, Usage,
     allowance::Allowance,
+    consent::Consent,
     failover::{Recent, Switch},
     floor::{Answer, Ask, Floor, Opening},
     gaps::Gaps,
@@ -125,8 +126,11 @@ pub struct Call {
     pub(crate) presence: Presence,
     /// Keys that the agent was not told of yet.
     pub(crate) pressed: String,
-    /// Nothing when the call is not recorded.
+    pub(crate) consent: Consent,
+    /// Nothing while the call is not recorded.
     pub(crate) recording: Option<Box<Recording>>,
+    /// Where in the call its recording begins.
+    pub(crate) recorded_from: Option<Duration>,
     pub(crate) tally: Tally,
     pub(crate) usage: Usage,
     pub(crate) first_audio: bool,
@@ -183,7 +187,9 @@ impl Call {
             leaving: None,
             presence: Presence::default(),
             pressed: String::new(),
+            consent: Consent::default(),
             recording: None,
+            recorded_from: None,
             tally: Tally::default(),
             usage: Usage::default(),
             first_audio: false,
@@ -242,6 +248,7 @@ impl Call {
             Timer::ReplyDue => self.on_reply_due(),
             Timer::RetryReply => self.on_retry_reply(),
             Timer::TalkedOver => self.barge_in(),
+            Timer::Consent => self.on_consent_unheard(),
             Timer::CallerQuiet => self.on_caller_quiet(),
             Timer::ToolDue => self.on_tool_due(),
             Timer::Filler => self.on_filler(),

@@ -23,7 +23,13 @@ pub struct Config {
     /// What happens when nobody speaks.
     pub idle: Option<Idle>,
     /// What is said is recorded.
-    pub record: bool,
+    pub record: Option<Record>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Said before anything else; the recording begins when the caller has heard it.
+    pub say: Option<String>,
 }
 
 /// What is special about one of the legs.
@@ -65,7 +71,7 @@ impl Default for Config {
             error_message: None,
             tools: Vec::new(),
             idle: None,
-            record: false,
+            record: None,
         }
     }
 }

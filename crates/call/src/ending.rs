@@ -79,6 +79,7 @@ impl Call {
             transcript,
             tools,
             legs: std::mem::take(&mut self.legs),
+            recorded_from: self.recorded_from,
         };
         self.push(Command::End(Box::new(summary)));
     }

@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     Audio, Call, CarrierCommand, CarrierEvent, Command, Config, Does, Failure, FailureKind, Gone, Input,
-    ItemId, LegCommand, LegEvent, LegRules, MarkId, Oddity, Outcome, RefusalCode, ReplyId, Tool, ToolEnd,
-    ToolId, Usage,
+    ItemId, LegCommand, LegEvent, LegRules, MarkId, Oddity, Outcome, Record, RefusalCode, ReplyId, Tool,
+    ToolEnd, ToolId, Usage,
 };
 
 /// Watches the commands of one call for what must never happen, and panics when it does.
@@ -146,7 +146,7 @@ fn input(what: u8, number: u8) -> Input {
             max: Duration::from_secs(u64::from(number)),
             tools: vec![lookup()],
             legs: vec![rules; 1 + usize::from(number) % MOST_LEGS],
-            record: number.is_multiple_of(3),
+            record: number.is_multiple_of(3).then(|| Record { say: number.is_multiple_of(2).then(text) }),
             ..Config::default()
         })),
         3 => Input::Admitted,

@@ -15,6 +15,7 @@ mod call;
 mod carrier;
 pub mod cascade;
 mod config;
+mod consent;
 mod conversation;
 pub mod echo;
 mod end;
@@ -48,7 +49,7 @@ pub mod voice;
 pub use audio::{Audio, NotAudio};
 pub use call::{Call, Command, Input};
 pub use carrier::{CarrierCommand, CarrierEvent, Closing, Gone, MarkId, Started};
-pub use config::{Config, LegRules};
+pub use config::{Config, LegRules, Record};
 pub use end::{EndReason, RefusalCode};
 pub use history::Past;
 pub use leg::{

@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 
 use self::{agent::AgentTrack, caller::CallerTrack, clock::Clock};
-use crate::{Audio, Call, CarrierCommand, Command, MarkId, ulaw};
+use crate::{Audio, Call, CarrierCommand, Command, MarkId, Record, ulaw};
 
 /// The next piece of a recording: µ-law, one byte of the caller, one of the agent, and so on.
 #[derive(Clone, PartialEq, Eq)]
@@ -106,13 +106,26 @@ impl Recording {
 }
 
 impl Call {
-    /// Gate, token and stream agree, and the token wants a recording.
-    pub(crate) fn begin_recording(&mut self) {
-        if self.config.record {
+    /// Gate, token and stream agree. When nobody has to be asked, all that the caller said so far is recorded.
+    pub(crate) fn begin_recording_at_once(&mut self) {
+        if matches!(self.config.record, Some(Record { say: None })) {
             let (last, follows_at) = self.gaps.place();
-            let recording = Recording::begin(last.unwrap_or(self.now), follows_at, self.hold.iter());
-            self.recording = Some(Box::new(recording));
+            let last = last.unwrap_or(self.now);
+            let held = ulaw::duration(self.hold.iter().map(|audio| audio.len() as u64).sum());
+            self.recorded_from = Some((last - self.born).saturating_sub(held));
+            self.recording = Some(Box::new(Recording::begin(last, follows_at, self.hold.iter())));
         }
+    }
+
+    /// The caller knows of it.
+    pub(crate) fn begin_recording_now(&mut self) {
+        // A frame that comes soon begins where the last one ended; after a pause it lies where the clock says.
+        let (last, follows_at) = match self.gaps.place() {
+            (Some(last), follows_at) if self.now - last < ONE_LATE => (last, follows_at),
+            _ => (self.now, None),
+        };
+        self.recorded_from = Some(last - self.born);
+        self.recording = Some(Box::new(Recording::begin(last, follows_at, [].iter())));
     }
 
     pub(crate) fn record_caller(&mut self, at: Option<Duration>, audio: &Audio) {
@@ -167,6 +180,9 @@ const PIECE: u64 = ulaw::RATE as u64;
 /// For so long a mark or a clear can still change what was played: the longest round trip that is believed,
 /// twice.
 const CHANGES: u64 = ulaw::RATE as u64;
+
+/// Frames come every 20 ms; one of them may be late or lost.
+const ONE_LATE: Duration = Duration::from_millis(60);
 
 /// Frames of the caller that are late by less are waited for. A carrier that leaves out silence sends none.
 const CALLER_LATE: u64 = 10 * ulaw::RATE as u64;

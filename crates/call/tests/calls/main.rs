@@ -2,6 +2,7 @@
 
 mod answers;
 mod apology;
+mod consent;
 mod crossings;
 mod failover;
 mod interruptions;

@@ -86,7 +86,11 @@ fn live_through(delay: u64, script: &[Event], lasts: u64, loses: u64) -> [Vec<u8
     let start = scene.now;
     // Replies without a sound are no failure here.
     let legs = vec![LegRules { patience: Duration::from_secs(60), ..LegRules::default() }];
-    scene.input(Input::Token(Box::new(Config { record: true, legs, ..Config::default() })));
+    scene.input(Input::Token(Box::new(Config {
+        record: Some(Record::default()),
+        legs,
+        ..Config::default()
+    })));
     scene.carrier(CarrierEvent::Started(Box::default()));
     let mut script: VecDeque<&Event> = script.iter().collect();
     for now in 0..=lasts + delay {
@@ -189,7 +193,7 @@ fn a_call_that_is_not_recorded_gives_out_nothing() {
 
 #[test]
 fn a_recording_is_given_out_while_the_call_lasts_and_its_end_comes_before_the_summary() {
-    let mut scene = Scene::live(Config { record: true, ..Config::default() });
+    let mut scene = Scene::live(Config { record: Some(Record::default()), ..Config::default() });
     let pieces = |scene: &mut Scene| -> Vec<usize> {
         let all = scene.commands().into_iter();
         all.filter_map(|command| match command {
