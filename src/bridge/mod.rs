@@ -28,6 +28,7 @@ use crate::{
     gate::{Gate, fetch::Fetcher},
     metrics::Metrics,
     outward::{dial::Dialer, requests::Clients, webhooks::Webhooks},
+    recording::Recordings,
     report::Reports,
 };
 
@@ -42,6 +43,7 @@ pub struct Shared {
     pub clients: Clients,
     pub webhooks: Arc<Webhooks>,
     pub reports: Reports,
+    pub recordings: Recordings,
     /// Where this machine is, and which it is.
     pub here: Here,
     pub metrics: Arc<Metrics>,

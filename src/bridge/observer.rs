@@ -18,8 +18,9 @@ use super::{Exchange, tools::CallNames};
 use crate::{
     gate::{
         Config, Refusal,
-        config::{Does, Reporting},
+        config::{Does, Recording, Reporting},
     },
+    recording::{Outcome, Recorder, Trouble},
     report::{self, Names, Report},
 };
 
@@ -165,19 +166,52 @@ impl Observer {
         }
     }
 
-    fn report_end(&self, summary: &Summary) {
+    fn report_end(&self, summary: &Summary, recorder: Option<Recorder>) {
         let Some(config) = &self.config else { return };
-        // One that was refused is not the call of this token.
-        let refused = matches!(summary.reason, EndReason::Refused(_));
-        if let Some(wanted) = config.report.as_ref().filter(|wanted| wanted.ended && !refused) {
-            let body = report::ended(&self.all_names(), config, summary, SystemTime::now());
+        if matches!(summary.reason, EndReason::Refused(_)) {
+            return; // it is not the call of this token
+        }
+        let mut body = report::ended(&self.all_names(), config, summary, SystemTime::now());
+        let wanted = config.report.as_ref().filter(|wanted| wanted.ended);
+        let (reports, recordings) = (&self.exchange.reports, &self.exchange.recordings);
+        let from = summary.recorded_from;
+        match (&config.call.record, recorder) {
+            (None, _) => {}
+            (Some(Recording { say, .. }), None) => {
+                let told = say.is_none() || from.is_some();
+                let why = if told { Trouble::NoSound } else { Trouble::NotTold };
+                report::tell_recording(&mut body, from, &recordings.none(why));
+            }
+            (Some(Recording { url, .. }), Some(recorder)) => {
+                report::tell_recording(&mut body, from, &Outcome::unfinished());
+                let report = wanted.map(|wanted| self.as_report("ended", wanted, &body));
+                let (held, keeps, sends) = (report.clone(), reports.clone(), reports.clone());
+                let first = async move {
+                    if let Some(report) = held {
+                        keeps.hold(&report).await;
+                    }
+                };
+                let then = move |outcome: &Outcome| {
+                    let Some(mut report) = report else { return };
+                    report::tell_recording(&mut body, from, outcome);
+                    report.body = Bytes::from(body.to_string());
+                    sends.send(report);
+                };
+                return recordings.deliver(recorder, url.clone(), first, then);
+            }
+        }
+        if let Some(wanted) = wanted {
             self.report("ended", wanted, &body);
         }
     }
 
     fn report(&self, what: &str, wanted: &Reporting, body: &Value) {
+        self.exchange.reports.send(self.as_report(what, wanted, body));
+    }
+
+    fn as_report(&self, what: &str, wanted: &Reporting, body: &Value) -> Report {
         let (id, url) = (format!("call_{}_{what}", self.id), wanted.url.clone());
-        self.exchange.reports.send(Report { id, url, body: Bytes::from(body.to_string()) });
+        Report { id, url, body: Bytes::from(body.to_string()) }
     }
 
     /// The message that asks the main app to take the caller.
@@ -201,9 +235,9 @@ impl Observer {
         }
     }
 
-    pub fn ended(&self, summary: &Summary, late_for_leg: u64, high_water: usize) {
+    pub fn ended(&self, summary: &Summary, recorder: Option<Recorder>, late_for_leg: u64, high_water: usize) {
         let Summary { reason, lasted, was_live, tally, usage, .. } = summary;
-        self.report_end(summary);
+        self.report_end(summary, recorder);
         self.exchange.metrics.call_ended(self.leg, summary, late_for_leg, high_water);
         let seconds = (lasted.as_secs_f64() * 10.0).round() / 10.0;
         macro_rules! line {

@@ -29,7 +29,7 @@ pub(super) fn for_call(config: &Config) -> call::Config {
         error_message: config.call.error_message.clone(),
         tools: config.tools.iter().map(tool).collect(),
         idle: config.call.idle.clone(),
-        record: None,
+        record: config.call.record.as_ref().map(|record| call::Record { say: record.say.clone() }),
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use call::{Call, CarrierEvent, Command, Input, Note, Summary};
+use call::{Call, CarrierEvent, Command, Input, Note, Stereo, Summary};
 use tokio::{
     net::TcpStream,
     time::{Instant, timeout},
@@ -24,7 +24,7 @@ use super::{
     Exchange, alarm::Alarm, carrier::Carrier, desk::Desk, former::Former, leg::Leg, observer::Observer,
     switchboard::Ticket, tools::Toolbox, wired::Broken,
 };
-use crate::http::Slot;
+use crate::{http::Slot, recording::Recorder};
 
 pub(super) struct Task {
     exchange: Exchange,
@@ -34,6 +34,8 @@ pub(super) struct Task {
     former: Former,
     desk: Desk,
     tools: Toolbox,
+    /// There is something to record.
+    recorder: Option<Recorder>,
     alarm: Alarm,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     stopped: bool,
@@ -59,6 +61,7 @@ pub(super) async fn run(
         leg: Leg::None,
         former: Former::default(),
         desk: Desk::new(exchange.clone(), ticket, slot),
+        recorder: None,
         tools: Toolbox::new(exchange.webhooks.clone()),
         alarm: Alarm::default(),
         stop: Box::pin(exchange.lifecycle.stop.clone().cancelled_owned()),
@@ -195,7 +198,9 @@ impl Task {
                 }
                 self.observer.note(note);
             }
-            Command::Record(_) => {} // no token can ask for it yet
+            Command::Record(Stereo(piece)) => {
+                self.recorder.get_or_insert_with(|| self.exchange.recordings.open()).write(piece);
+            }
             Command::End(summary) => self.summary = Some(summary),
         }
     }
@@ -205,7 +210,8 @@ impl Task {
     async fn say_goodbye(&mut self) {
         let high_water = self.carrier.high_water().max(self.leg.high_water()).max(self.former.high_water());
         if let Some(summary) = self.summary.take() {
-            self.observer.ended(&summary, self.leg.dropped() + self.former.dropped(), high_water);
+            let recorder = self.recorder.take();
+            self.observer.ended(&summary, recorder, self.leg.dropped() + self.former.dropped(), high_water);
         }
         let goodbye = poll_fn(|cx| {
             let leg = self.leg.poll_closed(cx);

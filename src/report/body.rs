@@ -5,7 +5,11 @@ use std::time::{Duration, SystemTime};
 use call::{Failure, LegEnd, LegUse, Line, Speaker, Summary, ToolLine};
 use serde_json::{Value, json};
 
-use crate::{gate::Config, utc::rfc3339};
+use crate::{
+    gate::Config,
+    recording::{Outcome, Trouble},
+    utc::rfc3339,
+};
 
 /// Who and where.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +31,8 @@ pub fn started(names: &Names, config: &Config, at: SystemTime) -> Value {
 
 /// `call.ended`: everything that there is to know of it.
 pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) -> Value {
-    let Summary { reason, lasted, was_live, tally, usage, transcript, tools, legs, .. } = summary;
+    let Summary { reason, lasted, was_live, tally, usage, transcript, tools, legs, recorded_from: _ } =
+        summary;
     let began = at.checked_sub(*lasted).unwrap_or(at);
     json!({
         "type": "call.ended",
@@ -40,6 +45,7 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) 
             "connected": was_live,
             "reason": reason.name(),
             "legs": legs.iter().map(|used| leg(config, used)).collect::<Vec<_>>(),
+            "recording": null,
             "transcript": conversation(transcript, tools),
             "usage": {
                 "text_tokens_in": usage.text_in,
@@ -65,6 +71,20 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) 
             "context": config.context,
         },
     })
+}
+
+/// Into such a report: what became of the recording, which begins there in the call.
+pub fn tell_recording(ended: &mut Value, from: Option<Duration>, outcome: &Outcome) {
+    let failure = |trouble: &Trouble| json!({ "kind": trouble.kind(), "detail": trouble.to_string() });
+    ended["data"]["recording"] = json!({
+        "outcome": outcome.name(),
+        "complete": outcome.is_complete(),
+        "from_ms": from.map(millis),
+        "seconds": seconds(outcome.lasts),
+        "bytes": outcome.bytes,
+        "attempts": outcome.attempts,
+        "failure": outcome.trouble.as_ref().map(failure),
+    });
 }
 
 /// `call.action`: the main app has to do something, and says with 2xx that it will.

@@ -9,7 +9,7 @@ mod delivery;
 mod spool;
 
 pub use self::{
-    body::{Names, ended, started, transfer},
+    body::{Names, ended, started, tell_recording, transfer},
     delivery::Reports,
 };
 

@@ -62,6 +62,9 @@ pub struct Settings {
     pub drain: Duration,
     pub webhook_allow_private: bool,
     pub report_spool_dir: Option<PathBuf>,
+    /// Where recordings lie until they are uploaded, and how many bytes of them.
+    pub recording_dir: PathBuf,
+    pub recording_max: u64,
 
     pub log: Targets,
     pub log_format: LogFormat,
@@ -203,6 +206,11 @@ impl Settings {
             drain: check.seconds("DRAIN_SECONDS", raw.drain_seconds, 290, 0..=86_400),
             webhook_allow_private: check.flag("WEBHOOK_ALLOW_PRIVATE", raw.webhook_allow_private, false),
             report_spool_dir: check.directory("REPORT_SPOOL_DIR", raw.report_spool_dir),
+            recording_dir: check
+                .directory("RECORDING_DIR", raw.recording_dir)
+                .unwrap_or_else(std::env::temp_dir),
+            recording_max: check.number("RECORDING_MAX_MB", raw.recording_max_mb, 4_096, 1..=10_000_000)
+                << 20,
             log: check.log("LOG", raw.log),
             log_format: check.log_format("LOG_FORMAT", raw.log_format),
             fly: Fly { region: raw.fly_region, machine: raw.fly_machine_id, app: raw.fly_app_name },
@@ -259,6 +267,8 @@ mod tests {
             ("GROQ_BASE_URL", "sk-oops"),
             ("ELEVENLABS_BASE_URL", "sk-oops"),
             ("REPORT_SPOOL_DIR", "/sk-oops/nowhere"),
+            ("RECORDING_DIR", "/sk-oops/nowhere"),
+            ("RECORDING_MAX_MB", "sk-oops"),
             ("LOG", "sk-oops"),
             ("LOG_FORMAT", "sk-oops"),
             ("RELAY_JWKS", "sk-oops"),

@@ -50,6 +50,8 @@ variables! {
     drain_seconds: String,
     webhook_allow_private: String,
     report_spool_dir: String,
+    recording_dir: String,
+    recording_max_mb: String,
     log: String,
     log_format: String,
     otel_exporter_otlp_endpoint: String,

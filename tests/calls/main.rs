@@ -10,6 +10,7 @@ mod goodbye;
 mod house;
 mod provider;
 mod raw;
+mod recordings;
 mod reports;
 mod stalls;
 mod tokens;
