@@ -101,7 +101,9 @@ impl Recording {
         let left = self.caller.take(self.given, until);
         let right = self.agent.take(self.given, until);
         self.given = until;
-        Stereo(left.into_iter().zip(right).flat_map(|(left, right)| [left, right]).collect())
+        let mut both = Vec::with_capacity(2 * left.len());
+        left.into_iter().zip(right).for_each(|moment| both.extend(<[u8; 2]>::from(moment)));
+        Stereo(both.into())
     }
 }
 

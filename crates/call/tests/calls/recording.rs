@@ -180,6 +180,38 @@ proptest! {
 }
 
 #[test]
+fn a_phone_that_began_later_than_the_line_is_long_is_believed() {
+    let mut scene = Scene::live(Config { record: Some(Record::default()), ..Config::default() });
+    let mut marks = VecDeque::new();
+    let mut right: Vec<u8> = Vec::new();
+    for at in 1..=150_u64 {
+        scene.pass(20);
+        scene.carrier(frame(at * 20));
+        if at == 25 {
+            scene.reply(1, 1);
+            for _ in 0..4 {
+                let audio = Audio::ulaw(&[7; 1_600]);
+                scene.leg(LegEvent::Speech { reply: ReplyId(1), item: ItemId(1), audio });
+            }
+        }
+        // It plays from 620 ms on, not from 500: each mark stands behind another 200 ms.
+        if at >= 41 && (at - 31).is_multiple_of(10) {
+            marks.pop_front().into_iter().for_each(|mark| scene.carrier(CarrierEvent::Mark(mark)));
+        }
+        for command in scene.commands() {
+            match command {
+                Command::Carrier(CarrierCommand::Mark(mark)) if mark != MarkId(1) => marks.push_back(mark),
+                Command::Record(Stereo(piece)) => right.extend(piece.iter().skip(1).step_by(2)),
+                _ => {}
+            }
+        }
+    }
+    let from = right.iter().position(|sound| *sound == 7).unwrap();
+    let sounds = right.iter().filter(|sound| **sound == 7).count();
+    assert_eq!((from / 8, sounds / 8), (620, 800));
+}
+
+#[test]
 fn a_call_that_is_not_recorded_gives_out_nothing() {
     let mut scene = Scene::live(Config::default());
     for at in 0..200 {
