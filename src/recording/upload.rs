@@ -162,3 +162,38 @@ const ATTEMPT: Duration = Duration::from_secs(20);
 
 /// Bytes a second. Half an hour has 29 MB, and a minute for them.
 const SLOWEST: u64 = 500_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        outward::{address, tls},
+        recording::tape::{Tape, tests::room},
+    };
+
+    /// Tries to upload a second to this address.
+    async fn upload_to(url: &str, allow_private: bool) -> (u32, Result<(), Trouble>) {
+        let mut tape = Tape::create(&std::env::temp_dir(), room(1 << 20)).unwrap();
+        tape.append(&[1; 16_000]).unwrap();
+        let client = address::client(allow_private, Arc::unwrap_or_clone(tls::for_requests(&[]))).unwrap();
+        let (wav, disk) = (tape.finish().unwrap(), Arc::new(Semaphore::new(1)));
+        upload(&client, &Url::parse(url).unwrap(), &wav, &disk, &CancellationToken::new()).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn five_minutes_are_enough() {
+        let start = Instant::now();
+        let (attempts, end) = upload_to("http://127.0.0.1:1/kept", true).await; // nobody listens there
+        assert_eq!(end, Err(Trouble::Unreachable));
+        assert!((10..20).contains(&attempts), "{attempts}");
+        let took = start.elapsed();
+        assert!((PATIENCE..PATIENCE + LONGEST_PAUSE + ATTEMPT).contains(&took), "{took:?}");
+    }
+
+    /// What a token may not name by its number may not be reached by a name either.
+    #[tokio::test]
+    async fn a_name_that_leads_into_the_private_network_is_not_reached() {
+        let (attempts, end) = upload_to("https://localhost:1/kept", false).await;
+        assert_eq!((attempts, end), (1, Err(Trouble::Address)));
+    }
+}

@@ -7,7 +7,7 @@ use sim::{
     app::{Answer, App},
     chat,
     openai::{Behaviour, OpenAi, OpenAiOptions, Reply},
-    phone::Phone,
+    phone::{Phone, PhoneEnd},
     voice::speech,
     wav::read_stereo_ulaw,
 };
@@ -214,6 +214,33 @@ async fn who_must_be_told_first_is_recorded_from_then_on() {
     assert_eq!(provider.violations(), Vec::<String>::new());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cascade_tells_first_as_well() {
+    let app = app().await;
+    let pair = Pair { ear: "nova-3", mouth: "aura-2-thalia-en" };
+    let (notice, greeting) = ("This call is recorded to train our bakers.", "Hello, this is the bakery.");
+    let mut script = Script::new(pair, ["Hello?", "Thanks."], chat::Behaviour::default().replies(["Bye!"]));
+    script.claims = recorded(script.claims, &app);
+    script.claims["call"]["record"]["say"] = notice.into();
+    script.claims["agent"]["greeting"] = greeting.into();
+    let talk = Talk::begin(pair, script).await;
+    talk.heard(100).await;
+    talk.say(5).await;
+    let all = Duration::from_millis(65 * (notice.len() + greeting.len()) as u64);
+    talk.phone.until(|phone| phone.played == all && !phone.playing, LIMIT).await.unwrap();
+    assert_eq!(talk.said(), [notice, greeting]);
+    let phone = &talk.phone;
+    phone.hang_up();
+    phone.ended(LIMIT).await.unwrap();
+    assert_eq!(phone.look(|phone| phone.clears.len()), 0);
+    let (left, right) = kept(&app, 0).await;
+    let own = phone.recording();
+    let begin = own.agent.iter().position(|sample| *sample != SILENCE).unwrap() + notice.len() * 65 * 8;
+    let heard = |track: &[u8]| -> Vec<u8> { track.iter().copied().filter(|one| *one != SILENCE).collect() };
+    assert!(heard(&right) == heard(&own.agent[begin..]) && own.caller.ends_with(&left));
+    talk.studio.is_clean().await;
+}
+
 /// A line test of two seconds, with a recording that goes there.
 async fn short_call(house: &House, app: &App, url: &str) -> Value {
     let mut claims = recorded(echo(), app);
@@ -222,7 +249,7 @@ async fn short_call(house: &House, app: &App, url: &str) -> Value {
     phone.say(speech(Duration::from_millis(700), 5));
     phone.agent_finished(Duration::from_millis(300), LIMIT).await.unwrap();
     phone.hang_up();
-    phone.ended(LIMIT).await.unwrap();
+    assert_eq!(phone.ended(LIMIT).await.unwrap(), PhoneEnd::HungUp { answered: true });
     told(app).await
 }
 
@@ -245,6 +272,49 @@ async fn a_storage_that_is_down_for_a_moment_gets_it_afterwards() {
     assert_eq!(all.len(), 3);
     assert!(all.iter().all(|put| put.body == all[0].body), "the same each time");
     read_stereo_ulaw(&all[2].body).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_hangs_is_left_and_asked_again() {
+    let app = app().await;
+    app.answer("/kept", Answer::status(200, "").after(Duration::from_secs(600)));
+    let house = house().await;
+    let phone = house.call(recorded(echo(), &app)).await;
+    phone.until(|phone| phone.frames_sent > 100, LIMIT).await.unwrap();
+    phone.hang_up();
+    assert_eq!(phone.ended(LIMIT).await.unwrap(), PhoneEnd::HungUp { answered: true });
+    house.idle().await; // no call waits for its upload
+    app.post("/kept", 0, |_| true, LIMIT).await.unwrap();
+    app.answer("/kept", Answer::status(201, ""));
+    app.post("/kept", 0, |put| put.abandoned, 2 * LIMIT).await.unwrap();
+    let recording = told(&app).await;
+    assert_eq!(
+        (&recording["outcome"], &recording["attempts"]),
+        (&json!("uploaded"), &json!(2)),
+        "{recording}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_that_finds_no_more_room_ends_there_and_its_beginning_is_uploaded() {
+    let app = app().await;
+    let allow = [("WEBHOOK_ALLOW_PRIVATE", "true")];
+    let house = House::changed(&allow, |settings| settings.recording_max = 40_000).await;
+    let phone = house.call(recorded(echo(), &app)).await;
+    phone.until(|phone| phone.frames_sent > 260, LIMIT).await.unwrap();
+    phone.hang_up();
+    assert_eq!(phone.ended(LIMIT).await.unwrap(), PhoneEnd::HungUp { answered: true });
+    let recording = told(&app).await;
+    assert_eq!((&recording["outcome"], &recording["complete"]), (&json!("uploaded"), &json!(false)));
+    assert_eq!((&recording["failure"]["kind"], &recording["seconds"]), (&json!("no_room"), &json!(2.0)));
+    let (left, _) = kept(&app, 0).await;
+    assert!(left == phone.recording().caller[..16_000]);
+    // What it took is given back.
+    let phone = house.call(recorded(echo(), &app)).await;
+    phone.until(|phone| phone.frames_sent > 60, LIMIT).await.unwrap();
+    phone.hang_up();
+    let report = app.post("/report", 1, |_| true, LIMIT).await.unwrap().json();
+    assert_eq!(report["data"]["recording"]["complete"], true, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
