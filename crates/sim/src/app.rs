@@ -154,25 +154,27 @@ async fn serve(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
     let body = http::read_body_up_to(&mut wire, &head, LARGEST).await;
     let method = head.start.split(' ').next().unwrap_or("").to_owned();
     let path = head.second().split('?').next().unwrap_or("").to_owned();
-    let mut at = 0;
-    shared.posts.send_modify(|all| {
-        at = all.len();
-        all.push(Post { method, path: path.clone(), headers: head.headers.clone(), body, abandoned: false });
-    });
+    // Chosen before anybody can know that it came: who then changes the answer means the next one.
     let answer = {
         let mut answers = lock(&shared.answers);
         match answers.get_mut(&path) {
             Some(answer) if answer.cuts > 0 => {
                 answer.cuts -= 1;
-                return Ok(());
+                None
             }
             Some(answer) => {
                 let status = answer.first.pop_front().unwrap_or(answer.status);
-                Answer { status, ..answer.clone() }
+                Some(Answer { status, ..answer.clone() })
             }
-            None => Answer::status(404, "{}"),
+            None => Some(Answer::status(404, "{}")),
         }
     };
+    let mut at = 0;
+    shared.posts.send_modify(|all| {
+        at = all.len();
+        all.push(Post { method, path, headers: head.headers.clone(), body, abandoned: false });
+    });
+    let Some(answer) = answer else { return Ok(()) };
     tokio::select! {
         () = tokio::time::sleep(answer.after) => {}
         () = http::gone(&mut wire) => {
