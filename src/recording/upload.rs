@@ -99,6 +99,7 @@ impl Sound {
         let (send, pieces) = mpsc::channel(1);
         let left = wav.len();
         tokio::spawn(async move {
+            sleep(OBJECTIONS).await;
             let mut at = 0;
             while at < left {
                 let wav = wav.clone();
@@ -143,6 +144,10 @@ impl Body for Sound {
 
 const PIECE: usize = 64 << 10;
 
+/// A storage that does not like the head of a request says so and closes. Megabytes that are on their way then would
+/// reset the connection, and its answer be lost: so it has a moment before they come.
+const OBJECTIONS: Duration = Duration::from_millis(300);
+
 /// Between attempts, and then the longest again and again.
 const PAUSES: [Duration; 5] = [
     Duration::from_secs(1),
@@ -165,16 +170,18 @@ const SLOWEST: u64 = 500_000;
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
     use crate::{
         outward::{address, tls},
         recording::tape::{Tape, tests::room},
     };
 
-    /// Tries to upload a second to this address.
+    /// Tries to upload five minutes to this address.
     async fn upload_to(url: &str, allow_private: bool) -> (u32, Result<(), Trouble>) {
-        let mut tape = Tape::create(&std::env::temp_dir(), room(1 << 20)).unwrap();
-        tape.append(&[1; 16_000]).unwrap();
+        let mut tape = Tape::create(&std::env::temp_dir(), room(1 << 23)).unwrap();
+        tape.append(&[1; 300 * 16_000]).unwrap();
         let client = address::client(allow_private, Arc::unwrap_or_clone(tls::for_requests(&[]))).unwrap();
         let (wav, disk) = (tape.finish().unwrap(), Arc::new(Semaphore::new(1)));
         upload(&client, &Url::parse(url).unwrap(), &wav, &disk, &CancellationToken::new()).await
@@ -188,6 +195,24 @@ mod tests {
         assert!((10..20).contains(&attempts), "{attempts}");
         let took = start.elapsed();
         assert!((PATIENCE..PATIENCE + LONGEST_PAUSE + ATTEMPT).contains(&took), "{took:?}");
+    }
+
+    /// As storages do with a URL that is no longer valid: they do not even read what comes.
+    #[tokio::test]
+    async fn a_no_before_all_was_sent_is_understood() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/kept", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut head = [0; 100]; // and not all that was sent
+                socket.read_exact(&mut head).await.unwrap();
+                let no = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                socket.write_all(no.as_bytes()).await.unwrap();
+            }
+        });
+        for _ in 0..10 {
+            assert_eq!(upload_to(&url, true).await, (1, Err(Trouble::Refused(403))));
+        }
     }
 
     /// What a token may not name by its number may not be reached by a name either.
