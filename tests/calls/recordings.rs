@@ -68,7 +68,8 @@ fn compare(phone: &Phone, (left, right): &(Vec<u8>, Vec<u8>), guess: u128, what:
     let own = phone.recording();
     assert_eq!(left.len(), right.len());
     let (said, rest) = left.split_at(own.caller.len().min(left.len()));
-    let differs = (0..own.caller.len()).find(|at| said.get(*at) != own.caller.get(*at));
+    // What is missing at its end can only have been silence.
+    let differs = (0..own.caller.len()).find(|at| said.get(*at).unwrap_or(&SILENCE) != &own.caller[*at]);
     assert_eq!(
         differs,
         None,
@@ -116,7 +117,8 @@ async fn interrupted(phone: &Phone, times: usize, after: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_with_two_interruptions_is_recorded_to_the_sample() {
     stalls::watch_out();
-    for delay in [0, 70] {
+    // The last one's phone sends nothing while nothing is said.
+    for (delay, suppress) in [(0, false), (70, false), (20, true)] {
         let (start, app) = (Instant::now(), app().await);
         let provider = OpenAi::start(OpenAiOptions::default()).await.unwrap();
         // No two neighbours alike, and no silence.
@@ -131,6 +133,7 @@ async fn a_call_with_two_interruptions_is_recorded_to_the_sample() {
         let house = House::with(&[("OPENAI_BASE_URL", &url), ("WEBHOOK_ALLOW_PRIVATE", "true")]).await;
         let options = house.phone(recorded(openai("sk"), &app)).delay(Duration::from_millis(delay));
         let phone = Phone::dial(options).await.unwrap();
+        phone.suppress_silence(suppress);
         phone.say(speech(Duration::from_millis(900), 5));
         interrupted(&phone, 2, 1_200).await;
         phone.lose_frames(7);
