@@ -30,6 +30,7 @@ use crate::{
     gate::{Gate, fetch::Fetcher},
     metrics::Metrics,
     outward::{dial::Dialer, requests::Clients, twilio::Twilio, webhooks::Webhooks},
+    recording::Recordings,
     report::Reports,
 };
 
@@ -47,6 +48,7 @@ pub struct Shared {
     pub reports: Reports,
     /// What the providers take for what.
     pub prices: Arc<Prices>,
+    pub recordings: Recordings,
     /// Where this machine is, and which it is.
     pub here: Here,
     pub metrics: Arc<Metrics>,

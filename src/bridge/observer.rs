@@ -23,9 +23,10 @@ use crate::{
     costs::{self, Bill},
     gate::{
         Config, Refusal,
-        config::{Does, Reporting},
+        config::{Does, Recording, Reporting},
     },
     outward::{twilio::Update, twiml},
+    recording::{Outcome, Recorder, Trouble},
     report::{self, Names, Report},
 };
 
@@ -149,6 +150,7 @@ impl Observer {
                 metrics.leg_replaced(self.leg, "renewed");
                 info!(leg = self.leg, "the leg's session is nearly over, a new one is opened");
             }
+            Note::NotRecorded => warn!("the caller could not be told of the recording: nothing is recorded"),
             Note::Retry(kind) => warn!(kind = kind.name(), "the answer failed, asking again"),
             Note::BargeIn | Note::Key(_) | Note::Idle { .. } | Note::CutShort { .. } => {}
             Note::Words { whole: false, .. } => return self.tell(note), // too many for a log
@@ -185,12 +187,41 @@ impl Observer {
         }
     }
 
-    fn report_end(&self, summary: &Summary, bill: &Bill) {
+    fn report_end(&self, summary: &Summary, bill: &Bill, recorder: Option<Recorder>) {
         let Some(config) = &self.config else { return };
-        // One that was refused is not the call of this token.
-        let refused = matches!(summary.reason, EndReason::Refused(_));
-        if let Some(wanted) = config.report.as_ref().filter(|wanted| wanted.ended && !refused) {
-            let body = report::ended(&self.all_names(), config, summary, bill, SystemTime::now());
+        if matches!(summary.reason, EndReason::Refused(_)) {
+            return; // it is not the call of this token
+        }
+        let mut body = report::ended(&self.all_names(), config, summary, bill, SystemTime::now());
+        let wanted = config.report.as_ref().filter(|wanted| wanted.ended);
+        let (reports, recordings) = (&self.exchange.reports, &self.exchange.recordings);
+        let from = summary.recorded_from;
+        match (&config.call.record, recorder) {
+            (None, _) => {}
+            (Some(Recording { say, .. }), None) => {
+                let told = say.is_none() || from.is_some();
+                let why = if told { Trouble::NoSound } else { Trouble::NotTold };
+                report::tell_recording(&mut body, from, &recordings.none(why));
+            }
+            (Some(Recording { url, .. }), Some(recorder)) => {
+                report::tell_recording(&mut body, from, &Outcome::unfinished());
+                let report = wanted.map(|wanted| self.as_report("ended", wanted, &body));
+                let (held, keeps, sends) = (report.clone(), reports.clone(), reports.clone());
+                let first = async move {
+                    if let Some(report) = held {
+                        keeps.hold(&report).await;
+                    }
+                };
+                let then = move |outcome: &Outcome| {
+                    let Some(mut report) = report else { return };
+                    report::tell_recording(&mut body, from, outcome);
+                    report.body = Bytes::from(body.to_string());
+                    sends.send(report);
+                };
+                return recordings.deliver(recorder, url.clone(), first, then);
+            }
+        }
+        if let Some(wanted) = wanted {
             self.report("ended", wanted, &body);
         }
     }
@@ -202,9 +233,13 @@ impl Observer {
     }
 
     fn report(&self, what: &str, wanted: &Reporting, body: &Value) {
+        self.exchange.reports.send(self.as_report(what, wanted, body));
+    }
+
+    fn as_report(&self, what: &str, wanted: &Reporting, body: &Value) -> Report {
         let Reporting { url, secret, .. } = wanted.clone();
         let (id, body) = (format!("call_{}_{what}", self.id), Bytes::from(body.to_string()));
-        self.exchange.reports.send(Report { id, url, body, secret });
+        Report { id, url, body, secret }
     }
 
     /// Who is asked to take the caller, and how.
@@ -238,11 +273,11 @@ impl Observer {
         }
     }
 
-    pub fn ended(&self, summary: &Summary, late_for_leg: u64, high_water: usize) {
+    pub fn ended(&self, summary: &Summary, recorder: Option<Recorder>, late_for_leg: u64, high_water: usize) {
         let Summary { reason, lasted, was_live, tally, usage, .. } = summary;
         let used = usage.total();
         let bill = self.bill(summary);
-        self.report_end(summary, &bill);
+        self.report_end(summary, &bill, recorder);
         self.exchange.metrics.call_ended(self.leg, summary, &bill, late_for_leg, high_water);
         let seconds = (lasted.as_secs_f64() * 10.0).round() / 10.0;
         macro_rules! line {

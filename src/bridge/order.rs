@@ -30,6 +30,7 @@ pub(super) fn for_call(config: &Config) -> call::Config {
         tools: config.tools.iter().map(tool).collect(),
         idle: config.call.idle.clone(),
         carrier_hands_over: config.twilio.is_some(),
+        record: config.call.record.as_ref().map(|record| call::Record { say: record.say.clone() }),
     }
 }
 

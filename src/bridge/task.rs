@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use call::{Call, CarrierEvent, Command, Input, Note, Summary, Usage};
+use call::{Call, CarrierEvent, Command, Input, Note, Stereo, Summary, Usage};
 use tokio::{
     net::TcpStream,
     time::{Instant, timeout},
@@ -24,7 +24,7 @@ use super::{
     Exchange, alarm::Alarm, carrier::Carrier, desk::Desk, former::Former, leg::Leg, observer::Observer,
     switchboard::Ticket, tools::Toolbox, wired::Broken,
 };
-use crate::{http::Slot, outward::twilio::Update};
+use crate::{http::Slot, outward::twilio::Update, recording::Recorder};
 
 pub(super) struct Task {
     exchange: Exchange,
@@ -37,6 +37,8 @@ pub(super) struct Task {
     dialled: bool,
     desk: Desk,
     tools: Toolbox,
+    /// There is something to record.
+    recorder: Option<Recorder>,
     alarm: Alarm,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     stopped: bool,
@@ -66,6 +68,7 @@ pub(super) async fn run(
         unsaid: Vec::new(),
         dialled: false,
         desk: Desk::new(exchange.clone(), ticket, slot),
+        recorder: None,
         tools: Toolbox::new(exchange.webhooks.clone()),
         alarm: Alarm::default(),
         stop: Box::pin(exchange.lifecycle.stop.clone().cancelled_owned()),
@@ -210,6 +213,9 @@ impl Task {
                 }
                 self.observer.note(note);
             }
+            Command::Record(Stereo(piece)) => {
+                self.recorder.get_or_insert_with(|| self.exchange.recordings.open()).write(piece);
+            }
             Command::End(summary) => self.summary = Some(summary),
         }
     }
@@ -232,7 +238,8 @@ impl Task {
             for (leg, unsaid) in self.unsaid.drain(..).enumerate() {
                 summary.usage.add_late(leg, unsaid);
             }
-            self.observer.ended(&summary, self.leg.dropped() + self.former.dropped(), high_water);
+            let (recorder, late) = (self.recorder.take(), self.leg.dropped() + self.former.dropped());
+            self.observer.ended(&summary, recorder, late, high_water);
             self.end_line(&summary).await;
         }
         let goodbye = poll_fn(|cx| {

@@ -1,7 +1,7 @@
 //! From claims as they were written to a configuration that the call can trust.
 //!
-//! All that is wrong is found in one pass and told together. A field that is read in `claims` and not used
-//! here must be refused in `tools::not_yet`.
+//! All that is wrong is found in one pass and told together. A field that is read in `claims` must be used here,
+//! or refused.
 
 use std::time::Duration;
 
@@ -16,9 +16,10 @@ use super::{
     loose::Switchable,
     problems::Problems,
     refusal::Code,
-    tools::{self, Idle, Then},
+    tools::{Idle, Record, Then},
     upstream::{self, Provider},
 };
+use crate::outward::address;
 
 /// The flat form says the same as one `openai` leg.
 pub(super) fn unfold(claims: &mut Registered, body: Body, problems: &mut Problems) -> (Body, Form) {
@@ -83,7 +84,6 @@ pub(super) fn config(
     acct: Option<&str>,
     problems: &mut Problems,
 ) -> Option<Config> {
-    tools::not_yet(&body, problems);
     let mut check = Check { form, rules, problems, dials: false };
     let mut keys = check.keys(body.keys.unwrap_or_default());
     let twilio = keys.twilio.take().and_then(|key| check.twilio(key, acct));
@@ -340,7 +340,17 @@ impl Check<'_> {
             interruptible: call.interruptible.unwrap_or(true),
             error_message: spoken(call.error_message),
             idle: call.idle.map(|idle| self.idle(idle)),
+            record: call.record.and_then(|record| self.record(record)),
         }
+    }
+
+    fn record(&mut self, asked: Record) -> Option<config::Recording> {
+        self.text("call.record.say", asked.say.as_ref(), SPOKEN_MAX);
+        let say = asked.say.filter(|say| !say.trim().is_empty());
+        let url = address::check(&asked.put_url, self.rules.allow_private);
+        let url =
+            url.map_err(|why| self.add(Code::ClaimsUrl, "call.record.put_url", why.to_string())).ok()?;
+        Some(config::Recording { url, say })
     }
 
     fn idle(&mut self, asked: Idle) -> call::Idle {

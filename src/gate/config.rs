@@ -196,6 +196,16 @@ pub struct CallRules {
     pub error_message: Option<String>,
     /// What happens when nobody speaks.
     pub idle: Option<call::Idle>,
+    pub record: Option<Recording>,
+}
+
+/// The call is recorded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// Where it is PUT afterwards. Whoever knows it may write there.
+    pub url: reqwest::Url,
+    /// Said before anything else.
+    pub say: Option<String>,
 }
 
 impl fmt::Debug for Config {
@@ -233,14 +243,22 @@ impl fmt::Debug for Agent {
 
 impl fmt::Debug for CallRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { max, warning, interruptible, error_message, idle } = self;
+        let Self { max, warning, interruptible, error_message, idle, record } = self;
         f.debug_struct("CallRules")
             .field("max", max)
             .field("warning", &Length(warning))
             .field("interruptible", interruptible)
             .field("error_message", &Length(error_message))
             .field("idle", &idle.as_ref().map(|idle| idle.after))
+            .field("record", record)
             .finish()
+    }
+}
+
+/// Without the URL, which lets anybody write there.
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").field("say", &Length(&self.say)).finish_non_exhaustive()
     }
 }
 

@@ -45,6 +45,7 @@ pub struct Metrics {
     oddities: Family<Labels<1>, Counter>,
     tools: Family<Labels<1>, Counter>,
     reports: Family<Labels<1>, Counter>,
+    recordings: Family<Labels<1>, Counter>,
     leg_errors: Family<Labels<2>, Counter>,
     legs_replaced: Family<Labels<2>, Counter>,
     costs: Costs,
@@ -114,6 +115,7 @@ impl Default for Metrics {
             oddities: register(&mut registry, "oddities", "Events of a leg that were not acted on, by kind"),
             tools: register(&mut registry, "tools", "Calls of tools, by how they ended"),
             reports: register(&mut registry, "reports", "Reports to main apps, by outcome"),
+            recordings: register(&mut registry, "recordings", "Recordings of calls, by outcome"),
             leg_errors: register(&mut registry, "leg_errors", "Legs that failed, by provider and kind"),
             legs_replaced: register(
                 &mut registry,
@@ -243,6 +245,10 @@ impl Metrics {
         self.reports.get_or_create(&[("outcome", outcome)]).inc();
     }
 
+    pub fn recording(&self, outcome: &'static str) {
+        self.recordings.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
     pub fn draining(&self) {
         self.draining.set(1);
     }
@@ -307,6 +313,7 @@ mod tests {
             turns,
             tools,
             legs,
+            recorded_from: None,
         }
     }
 

@@ -6,7 +6,12 @@ use call::{Failure, LegEnd, LegUse, Line, Speaker, Summary, ToolLine, Turn, Turn
 use serde_json::{Map, Value, json};
 
 use super::bill;
-use crate::{costs::Bill, gate::Config, utc::rfc3339};
+use crate::{
+    costs::Bill,
+    gate::Config,
+    recording::{Outcome, Trouble},
+    utc::rfc3339,
+};
 
 /// Who and where.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +33,18 @@ pub fn started(names: &Names, config: &Config, at: SystemTime) -> Value {
 
 /// `call.ended`: everything that there is to know of it.
 pub fn ended(names: &Names, config: &Config, summary: &Summary, bill: &Bill, at: SystemTime) -> Value {
-    let Summary { reason, lasted, was_live, tally, usage: _, transcript, turns, tools, legs } = summary;
+    let Summary {
+        reason,
+        lasted,
+        was_live,
+        tally,
+        usage: _,
+        transcript,
+        turns,
+        tools,
+        legs,
+        recorded_from: _,
+    } = summary;
     let began = at.checked_sub(*lasted).unwrap_or(at);
     json!({
         "type": "call.ended",
@@ -41,6 +57,7 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, bill: &Bill, at:
             "connected": was_live,
             "reason": reason.name(),
             "legs": legs.iter().map(|used| leg(config, used)).collect::<Vec<_>>(),
+            "recording": null,
             "transcript": conversation(transcript, tools),
             "latency": turns.iter().map(answered).collect::<Vec<_>>(),
             "usage": bill::usage(bill),
@@ -112,6 +129,20 @@ fn latency(turn: &Turn) -> Value {
     fields.insert("thought_ahead".into(), json!(turn.ahead));
     fields.insert("estimated".into(), json!(turn.estimated));
     Value::Object(fields)
+}
+
+/// Into such a report: what became of the recording, which begins there in the call.
+pub fn tell_recording(ended: &mut Value, from: Option<Duration>, outcome: &Outcome) {
+    let failure = |trouble: &Trouble| json!({ "kind": trouble.kind(), "detail": trouble.to_string() });
+    ended["data"]["recording"] = json!({
+        "outcome": outcome.name(),
+        "complete": outcome.is_complete(),
+        "from_ms": from.map(millis),
+        "seconds": seconds(outcome.lasts),
+        "bytes": outcome.bytes,
+        "attempts": outcome.attempts,
+        "failure": outcome.trouble.as_ref().map(failure),
+    });
 }
 
 /// `call.action`: the main app has to do something, and says with 2xx that it will.

@@ -65,6 +65,11 @@ impl Reports {
         }
     }
 
+    /// What is to be sent if the process does not live to send something better under the same id.
+    pub async fn hold(&self, report: &Report) {
+        self.0.keep(report).await;
+    }
+
     /// Comes back at once. What becomes of it is seen in metrics and log.
     pub fn send(&self, report: Report) {
         self.deliver(report, false);

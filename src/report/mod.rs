@@ -11,7 +11,7 @@ mod lock;
 mod spool;
 
 pub use self::{
-    body::{Names, ended, started, transfer, turn},
+    body::{Names, ended, started, tell_recording, transfer, turn},
     delivery::Reports,
     lock::Lock,
 };

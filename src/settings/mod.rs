@@ -69,6 +69,9 @@ pub struct Settings {
     pub webhook_allow_private: bool,
     pub report_spool_dir: Option<PathBuf>,
     pub prices: Arc<Prices>,
+    /// Where recordings lie until they are uploaded, and how many bytes of them.
+    pub recording_dir: PathBuf,
+    pub recording_max: u64,
 
     pub log: Targets,
     pub log_format: LogFormat,
@@ -214,6 +217,11 @@ impl Settings {
             webhook_allow_private: check.flag("WEBHOOK_ALLOW_PRIVATE", raw.webhook_allow_private, false),
             report_spool_dir: check.directory("REPORT_SPOOL_DIR", raw.report_spool_dir),
             prices: check.prices("PRICES_FILE", raw.prices_file).into(),
+            recording_dir: check
+                .directory("RECORDING_DIR", raw.recording_dir)
+                .unwrap_or_else(std::env::temp_dir),
+            recording_max: check.number("RECORDING_MAX_MB", raw.recording_max_mb, 4_096, 1..=10_000_000)
+                << 20,
             log: check.log("LOG", raw.log),
             log_format: check.log_format("LOG_FORMAT", raw.log_format),
             fly: Fly { region: raw.fly_region, machine: raw.fly_machine_id, app: raw.fly_app_name },
@@ -273,6 +281,8 @@ mod tests {
             ("TWILIO_BASE_URL", "http://sk-oops.example.com"),
             ("REPORT_SPOOL_DIR", "/sk-oops/nowhere"),
             ("PRICES_FILE", "/sk-oops/prices.json"),
+            ("RECORDING_DIR", "/sk-oops/nowhere"),
+            ("RECORDING_MAX_MB", "sk-oops"),
             ("LOG", "sk-oops"),
             ("LOG_FORMAT", "sk-oops"),
             ("RELAY_JWKS", "sk-oops"),

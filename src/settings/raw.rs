@@ -52,6 +52,8 @@ variables! {
     webhook_allow_private: String,
     report_spool_dir: String,
     prices_file: String,
+    recording_dir: String,
+    recording_max_mb: String,
     log: String,
     log_format: String,
     otel_exporter_otlp_endpoint: String,

@@ -24,6 +24,7 @@ fn agent(key: &str) -> Value {
         "legs": [{ "kind": "openai", "model": "gpt-realtime-2.1-mini" }],
         "keys": { "openai": key, "deepgram": "CANARY-deepgram" },
         "context": { "note": "CANARY-context" },
+        "call": { "record": { "put_url": "http://127.0.0.1:1/CANARY-kept?signature=CANARY" } },
     })
 }
 
@@ -47,6 +48,7 @@ fn cascade(key: &str, ear: &str, mouth: Value, tool: &str) -> Value {
             },
         },
         "context": { "note": "CANARY-context" },
+        "call": { "record": { "put_url": format!("{tool}?signature=CANARY") } },
     })
 }
 
@@ -137,7 +139,9 @@ async fn nothing_secret_is_ever_printed() {
             }
             seen.push(format!("{:?}", phone.ended(LIMIT).await.unwrap()));
         }
-        assert_eq!(app.posts("/CANARY-path").len(), 1, "the tool was called");
+        let posts = app.posts("/CANARY-path");
+        assert_eq!(posts.iter().filter(|post| post.method == "POST").count(), 1, "the tool was called");
+        assert!(posts.iter().any(|post| post.method == "PUT"), "a call was recorded");
         assert!(app.posts("/CANARY-report").len() > 1, "reports came, after one that was cut");
         seen.extend(refusals(&relay).await);
         for path in ["/metrics", "/health"] {

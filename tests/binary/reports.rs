@@ -53,6 +53,40 @@ async fn a_relay_that_is_killed_during_delivery_delivers_after_its_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_is_killed_during_an_upload_says_after_its_restart_that_there_is_none() {
+    let app = App::start().await.unwrap();
+    app.answer("/report", Answer::json(&json!({})));
+    app.answer("/kept", Answer::status(200, "").after(Duration::from_secs(60)));
+    let directory = std::env::temp_dir().join(format!("patchcord-uploads-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let spool = directory.display().to_string();
+    let variables = [
+        ("REPORT_SPOOL_DIR", spool.as_str()),
+        ("RECORDING_DIR", spool.as_str()),
+        ("WEBHOOK_ALLOW_PRIVATE", "true"),
+    ];
+    let relay = Binary::start(&variables);
+    let claims = json!({ "agent": {}, "legs": [{ "kind": "echo" }], "report": { "url": app.url("/report") },
+                         "call": { "record": { "put_url": app.url("/kept") } } });
+    let phone = relay.call(&claims).await;
+    phone.until(|phone| phone.frames_sent > 10, LIMIT).await.unwrap();
+    phone.hang_up();
+    app.post("/kept", 0, |_| true, LIMIT).await.unwrap();
+    assert_eq!(app.posts("/report").len(), 0, "it waits for the upload");
+    relay.signal("KILL");
+    relay.end();
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "the report, and nothing of the recording");
+    let relay = Binary::start(&variables);
+    let report = app.post("/report", 0, |_| true, LIMIT).await.unwrap().json();
+    let recording = &report["data"]["recording"];
+    assert_eq!((&recording["outcome"], &recording["failure"]["kind"]), (&json!("failed"), &json!("stopped")));
+    relay.signal("TERM");
+    assert!(relay.end().0.success());
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
+    fs::remove_dir(&directory).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_that_nobody_takes_is_in_the_log_whole() {
     let app = App::start().await.unwrap();
     app.answer("/report", Answer::status(500, "{}"));

@@ -30,8 +30,14 @@ impl House {
 
     /// With these variables set beside the ones that every test needs.
     pub async fn with(more: &[(&str, &str)]) -> Self {
+        Self::changed(more, |_| {}).await
+    }
+
+    /// The same, with something that no variable can say.
+    pub async fn changed(more: &[(&str, &str)], change: impl FnOnce(&mut Settings)) -> Self {
         let usual = [("RELAY_SECRET", SECRET), ("PORT", "0"), ("OPS_PORT", "0"), ("BIND", "127.0.0.1")];
-        let settings = Settings::read(usual.iter().chain(more).copied()).unwrap();
+        let mut settings = Settings::read(usual.iter().chain(more).copied()).unwrap();
+        change(&mut settings);
         if std::env::var_os("SHOW").is_some() {
             let shown =
                 Settings::read(usual.iter().chain(&[("LOG", "debug"), ("LOG_FORMAT", "text")]).copied());

@@ -12,6 +12,7 @@ mod house;
 mod latency;
 mod provider;
 mod raw;
+mod recordings;
 mod reports;
 mod stalls;
 mod tokens;

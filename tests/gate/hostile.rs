@@ -867,10 +867,28 @@ fn values() {
                 "call.idle.then",
             ),
             claim(
-                "record",
-                json!({ "call": { "record": { "put_url": "https://x" } } }),
-                ClaimsNotSupported,
-                "call.record",
+                "a recording that is not encrypted on its way",
+                json!({ "call": { "record": { "put_url": "http://storage.example.com/MARKER" } } }),
+                ClaimsUrl,
+                "call.record.put_url",
+            ),
+            claim(
+                "a recording for the private network",
+                json!({ "call": { "record": { "put_url": "https://10.0.0.1/MARKER" } } }),
+                ClaimsUrl,
+                "call.record.put_url",
+            ),
+            claim(
+                "a recording without a place",
+                json!({ "call": { "record": { "say": "MARKER" } } }),
+                ClaimsMissing,
+                "call.record.put_url",
+            ),
+            claim(
+                "a sentence before a recording that is none",
+                json!({ "call": { "record": { "put_url": "https://storage.example.com/", "say": "MARKER".repeat(400) } } }),
+                ClaimsValue,
+                "call.record.say",
             ),
             claim("flat beside long", json!({ "prompt": "x" }), ClaimsMixed, "prompt"),
             claim(

@@ -52,6 +52,24 @@ fn a_signed_token_becomes_a_call_with_everything_it_asked_for() {
 }
 
 #[test]
+fn a_call_may_be_recorded_and_where_to_is_shown_nowhere() {
+    let url = "https://storage.example.com/calls/1.wav?signature=MARKER";
+    let claims = with(json!({ "call": { "record": { "put_url": url, "say": "This call is recorded." } } }));
+    let config = config(&gate(), &minter().sign(&claims)).unwrap();
+    let record = config.call.record.clone().unwrap();
+    assert_eq!((record.url.as_str(), record.say.as_deref()), (url, Some("This call is recorded.")));
+    assert!(!format!("{config:?} {:?} {record:?}", config.call).contains("MARKER"));
+    let readme = include_str!("../../README.md");
+    let example = readme.split_once("## Recording").unwrap().1.split_once("```json\n").unwrap().1;
+    let example: Value = serde_json::from_str(example.split_once("```").unwrap().0).unwrap();
+    let copied = scene::config(&gate(), &minter().sign(&with(example))).unwrap();
+    assert!(copied.call.record.unwrap().say.is_some());
+    let silent = with(json!({ "call": { "record": { "put_url": url, "say": " " } } }));
+    let config = scene::config(&gate(), &minter().sign(&silent)).unwrap();
+    assert_eq!(config.call.record.unwrap().say, None);
+}
+
+#[test]
 fn a_leg_has_sensible_settings_when_the_token_gives_none() {
     let leg = only_leg(&claims());
     assert_eq!(leg.model, "gpt-realtime-2.1-mini");

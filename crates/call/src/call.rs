@@ -17,6 +17,7 @@ use crate::{
     Audio, CarrierCommand, CarrierEvent, Closing, Config, EndReason, FailureKind, LegCommand, LegEvent,
     LegRules, Meter, Note, RefusalCode, Say, Started, Summary, Tally, Timer, ToolEnd, ToolId, Turns,
     allowance::Allowance,
+    consent::Consent,
     failover::{Recent, Switch},
     floor::{Answer, Ask, Floor, Opening},
     gaps::Gaps,
@@ -27,6 +28,7 @@ use crate::{
     playout::Playout,
     presence::Presence,
     pulse::{Beat, Pulse},
+    recording::{Recording, Stereo},
     summary::LegUse,
     timers::Timers,
     tools::Tools,
@@ -94,6 +96,8 @@ pub enum Command {
     /// Nobody waits for this one any more.
     StopTool(ToolId),
     Note(Note),
+    /// Put this behind what was recorded before.
+    Record(Stereo),
     /// The last command of all.
     End(Box<Summary>),
 }
@@ -130,6 +134,11 @@ pub struct Call {
     pub(crate) presence: Presence,
     /// Keys that the agent was not told of yet.
     pub(crate) pressed: String,
+    pub(crate) consent: Consent,
+    /// Nothing while the call is not recorded.
+    pub(crate) recording: Option<Box<Recording>>,
+    /// Where in the call its recording begins.
+    pub(crate) recorded_from: Option<Duration>,
     pub(crate) tally: Tally,
     pub(crate) usage: Meter,
     pub(crate) first_audio: bool,
@@ -188,6 +197,9 @@ impl Call {
             leaving: None,
             presence: Presence::default(),
             pressed: String::new(),
+            consent: Consent::default(),
+            recording: None,
+            recorded_from: None,
             tally: Tally::default(),
             usage: Meter::default(),
             first_audio: false,
@@ -221,6 +233,7 @@ impl Call {
             Input::Stop => self.finish(EndReason::Drained),
             Input::Tick => {}
         }
+        self.give_recording();
     }
 
     pub fn poll_command(&mut self) -> Option<Command> {
@@ -246,6 +259,7 @@ impl Call {
             Timer::ReplyDue => self.on_reply_due(),
             Timer::RetryReply => self.on_retry_reply(),
             Timer::TalkedOver => self.barge_in(),
+            Timer::Consent => self.on_consent_unheard(),
             Timer::CallerQuiet => self.on_caller_quiet(),
             Timer::ToolDue => self.on_tool_due(),
             Timer::Filler => self.on_filler(),
@@ -345,6 +359,7 @@ impl Call {
     }
 
     pub(crate) fn carrier(&mut self, command: CarrierCommand) {
+        self.record_agent(&command);
         self.push(Command::Carrier(command));
     }
 

@@ -24,6 +24,14 @@ pub struct Config {
     pub idle: Option<Idle>,
     /// The carrier itself is told who takes a caller. It ends the stream then, often before we hear that it will.
     pub carrier_hands_over: bool,
+    /// What is said is recorded.
+    pub record: Option<Record>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Said before anything else; the recording begins when the caller has heard it.
+    pub say: Option<String>,
 }
 
 /// What is special about one of the legs.
@@ -66,6 +74,7 @@ impl Default for Config {
             tools: Vec::new(),
             idle: None,
             carrier_hands_over: false,
+            record: None,
         }
     }
 }

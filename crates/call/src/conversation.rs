@@ -105,6 +105,7 @@ impl Call {
         self.watch_for_quiet();
         match self.floor.turns {
             Turns::Live => self.barge_in(),
+            Turns::Held if self.is_asking_consent() => {}
             Turns::Held if self.is_greeting() && self.config.interruptible => {
                 // The leg tells that somebody stopped only after its own silence, so a short word looks so
                 // much longer than it was.
@@ -136,6 +137,7 @@ impl Call {
         match self.floor.turns {
             Turns::Live if self.floor.answer == Answer::None => self.owe(Ask::Turn),
             Turns::Live => {}
+            Turns::Held if self.is_asking_consent() => self.consent_spoken_into(),
             // A word into the greeting needs no answer of its own: the greeting is one.
             Turns::Held if self.is_greeting() => {}
             Turns::Held => {
@@ -157,7 +159,7 @@ impl Call {
     }
 
     /// The leg may take its turns by itself from now on, unless this agent is never interrupted.
-    fn take_turns_live(&mut self) {
+    pub(crate) fn take_turns_live(&mut self) {
         if self.config.interruptible && self.floor.turns == Turns::Held {
             self.floor.turns = Turns::Live;
             self.leg(LegCommand::TakeTurns(Turns::Live));
@@ -232,6 +234,7 @@ impl Call {
         if self.apologises {
             return self.apology_is_over();
         }
+        self.consent_may_be_said(&to, &outcome);
         match outcome {
             Outcome::Completed | Outcome::Cancelled | Outcome::Incomplete => self.floor.failures = 0,
             Outcome::FailedForNow(failure) if self.floor.failures >= MOST_FAILURES => {
@@ -356,6 +359,9 @@ impl Call {
         self.somebody_is_heard();
         self.turn_ends_when_all_is_heard();
         match self.phase {
+            Phase::Live if self.is_asking_consent() && self.floor.answer == Answer::None => {
+                self.consent_is_over();
+            }
             Phase::Live if self.is_greeting() && self.floor.answer == Answer::None => {
                 self.floor.opening = Opening::Over;
                 self.timers.clear(Timer::TalkedOver);

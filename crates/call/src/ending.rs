@@ -64,6 +64,7 @@ impl Call {
         if !matches!(self.phase, Phase::Lobby { .. }) {
             self.leg(LegCommand::Close);
         }
+        self.finish_recording();
         self.phase = Phase::Over;
         self.tell_all_turns();
         self.timers.clear_all();
@@ -80,6 +81,7 @@ impl Call {
             turns: std::mem::take(&mut self.book).into_turns(),
             tools,
             legs: std::mem::take(&mut self.legs),
+            recorded_from: self.recorded_from,
         };
         self.push(Command::End(Box::new(summary)));
     }

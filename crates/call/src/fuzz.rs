@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     Audio, Call, CarrierCommand, CarrierEvent, Command, Config, Does, Failure, FailureKind, Gone, Input,
-    ItemId, LegCommand, LegEvent, LegRules, MarkId, Note, Oddity, Outcome, RefusalCode, ReplyId, Tool,
-    ToolEnd, ToolId, Usage,
+    ItemId, LegCommand, LegEvent, LegRules, MarkId, Note, Oddity, Outcome, Record, RefusalCode, ReplyId,
+    Tool, ToolEnd, ToolId, Usage,
 };
 
 /// Watches the commands of one call for what must never happen, and panics when it does.
@@ -95,6 +95,7 @@ impl Watch {
                 | Command::StopTool(_)
                 | Command::HandOver { .. }
                 | Command::TellWhenSent
+                | Command::Record(_)
                 | Command::Note(_) => {}
             }
         }
@@ -154,6 +155,7 @@ fn input(what: u8, number: u8) -> Input {
             max: Duration::from_secs(u64::from(number)),
             tools: vec![lookup()],
             legs: vec![rules; 1 + usize::from(number) % MOST_LEGS],
+            record: number.is_multiple_of(3).then(|| Record { say: number.is_multiple_of(2).then(text) }),
             ..Config::default()
         })),
         3 => Input::Admitted,

@@ -17,7 +17,7 @@ impl Call {
         match event {
             CarrierEvent::Audio { at, audio } => self.on_audio(at, audio),
             CarrierEvent::Mark(mark) => {
-                self.playout.reached(self.now, mark);
+                self.on_mark(mark);
                 self.on_tape_moved();
             }
             CarrierEvent::Started(started) => self.on_started(started),
@@ -44,6 +44,7 @@ impl Call {
             return;
         }
         self.hush.hears(self.now, at, &audio);
+        self.record_caller(at, &audio);
         let missing = self.gaps.before(self.now, at, audio.duration());
         if !missing.is_zero() {
             self.hear(Audio::silence(missing));

@@ -36,6 +36,8 @@ pub enum Note {
     LegLost { failure: Failure, next: usize },
     /// The leg's session is nearly over, and it is opened anew.
     LegRenewed,
+    /// The call was to be recorded and is not: the caller could not be told so.
+    NotRecorded,
     /// A reply failed and is asked for again.
     Retry(FailureKind),
     /// The leg said something that we do not act on.
@@ -83,6 +85,8 @@ pub struct Summary {
     pub tools: Vec<ToolLine>,
     /// The legs that were opened, one after the other.
     pub legs: Vec<LegUse>,
+    /// Where in the call its recording begins, if there is one.
+    pub recorded_from: Option<Duration>,
 }
 
 /// A leg that was opened.

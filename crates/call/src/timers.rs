@@ -21,6 +21,8 @@ pub enum Timer {
     RetryReply,
     /// The caller has talked over the greeting long enough to mean it.
     TalkedOver,
+    /// The carrier should have said that the consent sentence was played.
+    Consent,
     /// The carrier has sent nothing while the caller was speaking: fill with silence.
     CallerQuiet,
     /// A tool that runs must be done.
@@ -54,7 +56,7 @@ impl Timer {
     }
 }
 
-const TIMERS: [Timer; 19] = [
+const TIMERS: [Timer; 20] = [
     Timer::Start,
     Timer::LegReady,
     Timer::LegQuiet,
@@ -62,6 +64,7 @@ const TIMERS: [Timer; 19] = [
     Timer::ReplyDue,
     Timer::RetryReply,
     Timer::TalkedOver,
+    Timer::Consent,
     Timer::CallerQuiet,
     Timer::ToolDue,
     Timer::Filler,

@@ -2,6 +2,7 @@
 
 mod answers;
 mod apology;
+mod consent;
 mod crossings;
 mod failover;
 mod interruptions;
@@ -10,6 +11,7 @@ mod latency;
 mod leaving;
 mod lifecycle;
 mod presence;
+mod recording;
 mod renewal;
 mod scene;
 mod tools;

@@ -120,7 +120,8 @@ impl Duo {
                     | Command::Dial { .. }
                     | Command::TellWhenSent
                     | Command::StopTool(_)
-                    | Command::HandOver { .. } => {}
+                    | Command::HandOver { .. }
+                    | Command::Record(_) => {}
                 }
             }
             match self.cascade.poll_event() {
