@@ -27,11 +27,16 @@ pub struct Watch {
     dials: usize,
     closes: u32,
     ends: u32,
+    /// Tokens that the legs said they had used.
+    told: u64,
 }
 
 impl Watch {
     /// These commands came of this input.
     pub fn see(&mut self, input: &Input, commands: &[Command]) {
+        if let Input::Leg(LegEvent::Used(usage) | LegEvent::ReplyDone { usage, .. }) = input {
+            self.told += usage.text_in;
+        }
         match input {
             Input::Leg(LegEvent::Ready) => self.unready = false,
             Input::Leg(LegEvent::ReplyStarted { reply }) if !self.unready => {
@@ -80,7 +85,12 @@ impl Watch {
                     self.unready = true;
                     (self.begun, self.silenced, self.sent) = Default::default();
                 }
-                Command::End(_) => self.ends += 1,
+                Command::End(summary) => {
+                    self.ends += 1;
+                    let accounts = summary.usage.legs().len();
+                    assert_eq!(accounts, summary.legs.len(), "a leg without an account, or with two");
+                    assert!(summary.usage.total().text_in <= self.told, "something was counted twice");
+                }
                 Command::Admit(_)
                 | Command::Carrier(_)
                 | Command::Leg(_)
@@ -129,7 +139,8 @@ fn input(what: u8, number: u8) -> Input {
     let item = ItemId(u32::from(number));
     let ms = Duration::from_millis(u64::from(number) * 10);
     let failure = || Failure { provider: "openai", kind: FailureKind::Provider, detail: "".into() };
-    let done = |outcome| LegEvent::ReplyDone { reply, outcome, usage: Usage::default() };
+    let usage = Usage { text_in: 1, ..Usage::default() };
+    let done = |outcome| LegEvent::ReplyDone { reply, outcome, usage };
     let text = || "Some words of the agent.".to_owned();
     let id = ToolId(u32::from(number >> 2));
     let longest = number.is_multiple_of(3).then(|| Duration::from_secs(u64::from(number)));
@@ -163,6 +174,7 @@ fn input(what: u8, number: u8) -> Input {
         20 => Input::Leg(done(Outcome::Completed)),
         21 => Input::Leg(done(Outcome::Cancelled)),
         22 => Input::Leg(done(Outcome::FailedForNow(failure()))),
+        23 if number.is_multiple_of(2) => Input::Leg(LegEvent::Used(usage)),
         23 => Input::Leg(LegEvent::Alive),
         24 => Input::Leg(LegEvent::Odd(Oddity::UnknownEvent)),
         25 => Input::Leg(LegEvent::Failed(failure())),
