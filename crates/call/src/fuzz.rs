@@ -28,11 +28,16 @@ pub struct Watch {
     closes: u32,
     turns: u32,
     ends: u32,
+    /// Tokens that the legs said they had used.
+    told: u64,
 }
 
 impl Watch {
     /// These commands came of this input.
     pub fn see(&mut self, input: &Input, commands: &[Command]) {
+        if let Input::Leg(LegEvent::Used(usage) | LegEvent::ReplyDone { usage, .. }) = input {
+            self.told += usage.text_in;
+        }
         match input {
             Input::Leg(LegEvent::Ready) => self.unready = false,
             Input::Leg(LegEvent::ReplyStarted { reply }) if !self.unready => {
@@ -88,6 +93,9 @@ impl Watch {
                 Command::End(summary) => {
                     self.ends += 1;
                     assert_eq!(summary.turns.len(), self.turns as usize, "every turn was told");
+                    let accounts = summary.usage.legs().len();
+                    assert_eq!(accounts, summary.legs.len(), "a leg without an account, or with two");
+                    assert!(summary.usage.total().text_in <= self.told, "something was counted twice");
                 }
                 Command::Admit(_)
                 | Command::Carrier(_)
@@ -139,7 +147,8 @@ fn input(what: u8, number: u8) -> Input {
     let item = ItemId(u32::from(number));
     let ms = Duration::from_millis(u64::from(number) * 10);
     let failure = || Failure { provider: "openai", kind: FailureKind::Provider, detail: "".into() };
-    let done = |outcome| LegEvent::ReplyDone { reply, outcome, usage: Usage::default() };
+    let usage = Usage { text_in: 1, ..Usage::default() };
+    let done = |outcome| LegEvent::ReplyDone { reply, outcome, usage };
     let text = || "Some words of the agent.".to_owned();
     let id = ToolId(u32::from(number >> 2));
     let longest = number.is_multiple_of(3).then(|| Duration::from_secs(u64::from(number)));
@@ -174,6 +183,7 @@ fn input(what: u8, number: u8) -> Input {
         20 => Input::Leg(done(Outcome::Completed)),
         21 => Input::Leg(done(Outcome::Cancelled)),
         22 => Input::Leg(done(Outcome::FailedForNow(failure()))),
+        23 if number.is_multiple_of(2) => Input::Leg(LegEvent::Used(usage)),
         23 => Input::Leg(LegEvent::Alive),
         24 => Input::Leg(LegEvent::Odd(Oddity::UnknownEvent)),
         25 => Input::Leg(LegEvent::Failed(failure())),
