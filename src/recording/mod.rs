@@ -118,8 +118,14 @@ impl Shared {
             () = self.hurry.cancelled() => Written::nothing(Trouble::Stopped),
         };
         let Written { wav, trouble } = written;
-        let Some(wav) = wav else { return Outcome::none(trouble.unwrap_or(Trouble::NoSound)) };
-        let outcome = Outcome::of(&wav, trouble);
+        let (wav, outcome) = match (wav, trouble) {
+            (Some(wav), trouble) => {
+                let outcome = Outcome::of(&wav, trouble);
+                (wav, outcome)
+            }
+            (None, Some(trouble)) => return Outcome::lost(trouble),
+            (None, None) => return Outcome::none(Trouble::NoSound),
+        };
         if self.waiting.load(Ordering::Relaxed) > MOST_WAITING {
             return outcome.failed(0, Trouble::TooMany);
         }
@@ -160,3 +166,55 @@ const MOST_WAITING: usize = 1_000;
 
 /// When the machine stops: to say that there was no time. Nothing that could take longer is done then.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, io::pipe, os::fd::OwnedFd};
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::outward::{address, tls};
+
+    fn recordings() -> Recordings {
+        let client = address::client(true, Arc::unwrap_or_clone(tls::for_requests(&[]))).unwrap();
+        Recordings::new(client, Arc::default(), std::env::temp_dir(), 1 << 20)
+    }
+
+    fn deliver(recordings: &Recordings, recorder: Recorder) -> oneshot::Receiver<Outcome> {
+        let (tell, told) = oneshot::channel();
+        let then = |outcome: &Outcome| tell.send(outcome.clone()).unwrap();
+        let url = Url::parse("http://127.0.0.1:1/kept").unwrap();
+        recordings.deliver(recorder, url, async {}, then);
+        told
+    }
+
+    #[tokio::test]
+    async fn when_storages_take_nothing_no_more_than_so_many_wait_for_them() {
+        let recordings = recordings();
+        recordings.0.waiting.store(MOST_WAITING, Ordering::Relaxed);
+        let mut recorder = recordings.open();
+        recorder.write(vec![1; 16_000].into());
+        let outcome = deliver(&recordings, recorder).await.unwrap();
+        assert_eq!(
+            (outcome.name(), outcome.trouble, outcome.attempts),
+            ("failed", Some(Trouble::TooMany), 0)
+        );
+        assert_eq!(outcome.lasts, Duration::from_secs(1));
+        assert_eq!(recordings.0.waiting.load(Ordering::Relaxed), MOST_WAITING);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_machine_that_stops_waits_for_no_dead_disk() {
+        let recordings = recordings();
+        let (reader, writer) = pipe().unwrap(); // that nobody reads
+        let tape = move || Ok(tape::tests::on(File::from(OwnedFd::from(writer))));
+        let mut recorder = Recorder::with(tape, recordings.0.disk.clone());
+        (0..10).for_each(|_| recorder.write(vec![1; 16_000].into()));
+        let told = deliver(&recordings, recorder);
+        recordings.finish(Duration::from_millis(10)).await;
+        let outcome = told.await.unwrap();
+        assert_eq!((outcome.name(), outcome.trouble), ("failed", Some(Trouble::Stopped)));
+        drop(reader);
+    }
+}

@@ -19,7 +19,7 @@ pub struct Outcome {
 enum End {
     Uploaded,
     Failed,
-    /// There was nothing to upload.
+    /// There was nothing to record.
     None,
 }
 
@@ -81,14 +81,19 @@ impl Trouble {
 }
 
 impl Outcome {
-    /// Nothing was recorded.
-    pub fn none(why: Trouble) -> Self {
+    /// There was nothing to record.
+    pub(super) fn none(why: Trouble) -> Self {
         Self { end: End::None, lasts: Duration::ZERO, bytes: 0, attempts: 0, trouble: Some(why) }
+    }
+
+    /// There was something, and it is gone.
+    pub(super) fn lost(why: Trouble) -> Self {
+        Self { end: End::Failed, ..Self::none(why) }
     }
 
     /// As long as nobody knows better: what a crash leaves in the report.
     pub fn unfinished() -> Self {
-        Self { end: End::Failed, ..Self::none(Trouble::Stopped) }
+        Self::lost(Trouble::Stopped)
     }
 
     pub(super) fn of(wav: &Wav, trouble: Option<Trouble>) -> Self {

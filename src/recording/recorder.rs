@@ -43,7 +43,10 @@ impl Recorder {
         Self::with(move || Tape::create(&directory, room), disk)
     }
 
-    fn with(tape: impl FnOnce() -> Result<Tape, Trouble> + Send + 'static, disk: Arc<Semaphore>) -> Self {
+    pub(super) fn with(
+        tape: impl FnOnce() -> Result<Tape, Trouble> + Send + 'static,
+        disk: Arc<Semaphore>,
+    ) -> Self {
         let (queue, pieces) = mpsc::channel(QUEUE);
         Self { queue: Some(queue), writer: tokio::spawn(write(tape, pieces, disk)), late: false }
     }
@@ -190,11 +193,12 @@ mod tests {
             .collect();
         for recorder in &mut stuck {
             let mut taken = 0;
-            while recorder.queue.is_some() {
+            while recorder.queue.is_some() && taken < 1_000 {
                 recorder.write(piece(1));
+                tokio::time::sleep(Duration::from_millis(1)).await; // a disk that works has time to
                 taken += 1;
             }
-            assert!((QUEUE..3 * QUEUE).contains(&taken), "{taken} pieces, and not one call of it waited");
+            assert!((QUEUE..=2 * QUEUE + 1).contains(&taken), "{taken} pieces");
             assert!(recorder.late);
         }
         drop(readers); // the disk breaks for good

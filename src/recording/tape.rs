@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
     sync::{
@@ -53,17 +53,17 @@ impl Tape {
     pub fn create(directory: &Path, room: Arc<Room>) -> Result<Self, Trouble> {
         let file = nameless(directory).map_err(Trouble::disk)?;
         let tape = Self { file, bytes: 0, room };
-        tape.file.write_all_at(&header(0), 0).map_err(Trouble::disk)?;
+        (&tape.file).write_all(&header(0)).map_err(Trouble::disk)?;
         Ok(tape)
     }
 
-    /// Whole or not at all, as far as anybody can see.
+    /// Whole or not at all, as far as anybody can see. After an error nothing more is taken.
     pub fn append(&mut self, sound: &[u8]) -> Result<(), Trouble> {
         let bytes = sound.len() as u64;
         if self.bytes + bytes > LONGEST || !self.room.take(bytes) {
             return Err(Trouble::Room);
         }
-        let written = self.file.write_all_at(sound, HEADER as u64 + self.bytes);
+        let written = self.file.write_all(sound);
         self.bytes += bytes;
         written.map_err(|error| {
             self.bytes -= bytes;

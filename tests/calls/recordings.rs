@@ -381,7 +381,7 @@ async fn a_disk_that_takes_nothing_is_in_the_report_and_the_call_never_knows() {
     let house = House::with(&[("WEBHOOK_ALLOW_PRIVATE", "true"), ("RECORDING_DIR", &name)]).await;
     std::fs::remove_dir(&directory).unwrap();
     let recording = short_call(&house, &app, &app.url("/kept")).await;
-    assert_eq!((&recording["outcome"], &recording["failure"]["kind"]), (&json!("none"), &json!("disk")));
+    assert_eq!((&recording["outcome"], &recording["failure"]["kind"]), (&json!("failed"), &json!("disk")));
     assert_eq!(app.posts("/kept").len(), 0);
 }
 
