@@ -1,6 +1,7 @@
 //! The token gate from outside: what is let in, what is refused and with which code.
 
 mod address;
+mod agents;
 mod hostile;
 mod interop;
 mod let_in;
