@@ -6,6 +6,8 @@
 pub mod bridge;
 pub mod check;
 pub mod cli;
+pub mod costs;
+pub mod derive;
 pub mod drain;
 pub mod gate;
 pub mod http;
@@ -13,6 +15,7 @@ pub mod log;
 pub mod metrics;
 pub mod outbox;
 pub mod outward;
+pub mod recording;
 pub mod relay;
 pub mod report;
 pub mod serve;

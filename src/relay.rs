@@ -18,8 +18,9 @@ use crate::{
     gate::{self, Gate, fetch::Fetcher},
     http::{self, Entrance, Limits, Slots},
     metrics::Metrics,
-    outward::{dial::Dialer, requests::Clients, tls, webhooks::Webhooks},
-    report::Reports,
+    outward::{address, dial::Dialer, requests::Clients, tls, twilio::Twilio, webhooks::Webhooks},
+    recording::Recordings,
+    report::{Lock, Reports},
     settings::{Settings, open_files},
 };
 
@@ -89,6 +90,7 @@ impl Relay {
     pub async fn drain(self, hurry: impl Future<Output = ()>) -> bool {
         self.exchange.metrics.draining();
         let over = self.exchange.lifecycle.drain(self.grace, hurry).await;
+        self.exchange.recordings.finish(LAST_RECORDINGS).await; // whose reports wait for them
         self.exchange.reports.finish(LAST_REPORTS).await;
         self.closed.cancel();
         for server in self.servers {
@@ -110,6 +112,10 @@ fn listen(settings: &Settings, variable: &'static str, port: u16) -> Result<TcpL
     http::listen(settings.bind, port).map_err(|error| StartError::Listen { variable, port, error })
 }
 
+/// After the last call, for recordings that are being uploaded. The platform's patience behind the grace is ten
+/// seconds in all, and calls take up to four of them.
+const LAST_RECORDINGS: Duration = Duration::from_millis(1_500);
+
 /// After the last call, for reports that main apps have not taken yet. Then each has one more attempt.
 const LAST_REPORTS: Duration = Duration::from_secs(1);
 
@@ -127,10 +133,15 @@ pub fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
     let allow_private = settings.webhook_allow_private;
     let gate_settings = settings.for_gate();
     let secrets = gate_settings.secrets.iter().map(|(_, secret)| secret);
+    let lock = Lock::new(secrets.clone());
     let webhooks = Webhooks::new(allow_private, requests.clone(), secrets).map_err(no_client)?;
-    let fetcher = Fetcher::new(allow_private, requests).map_err(|problem| vec![problem])?;
+    let fetcher = Fetcher::new(allow_private, requests.clone()).map_err(|problem| vec![problem])?;
+    let twilio = Twilio::new(clients.clone(), settings.twilio_base_url.http(""));
     let (webhooks, metrics) = (Arc::new(webhooks), Arc::new(Metrics::default()));
-    let reports = Reports::new(webhooks.clone(), metrics.clone(), settings.report_spool_dir.as_deref());
+    let reports = Reports::new(webhooks.clone(), metrics.clone(), settings.report_spool_dir.as_deref(), lock);
+    let storages = address::client(allow_private, requests.clone()).map_err(no_client)?;
+    let (directory, most) = (settings.recording_dir.clone(), settings.recording_max);
+    let recordings = Recordings::new(storages, metrics.clone(), directory, most);
     let here = Here { region: settings.fly.region.clone(), machine: settings.fly.machine.clone() };
     Ok(Exchange::new(Shared {
         gate: Gate::new(gate_settings)?,
@@ -138,7 +149,10 @@ pub fn exchange(settings: &Settings) -> Result<Exchange, Vec<gate::Problem>> {
         dialer: Dialer::new(tls::for_sockets(&roots)),
         clients,
         webhooks,
+        twilio,
         reports,
+        prices: settings.prices.clone(),
+        recordings,
         here,
         metrics,
         lifecycle: Lifecycle::default(),

@@ -28,7 +28,10 @@ pub fn run(since: Instant) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    runtime.block_on(serve(&settings, since))
+    let code = runtime.block_on(serve(&settings, since));
+    // Everything is said and done. A thread that still waits for a dead disk must not keep the process.
+    runtime.shutdown_background();
+    code
 }
 
 async fn serve(settings: &Settings, since: Instant) -> ExitCode {

@@ -35,12 +35,15 @@ pub(super) struct Carrier {
     gone: bool,
     /// What comes in is no WebSocket any more, or too much for us.
     spoiled: bool,
+    /// Nothing more goes out. Said once.
+    closed: bool,
 }
 
 impl Carrier {
     pub fn new(socket: WebSocketStream<TcpStream>) -> Self {
         let outbox = Outbox::new(Limits::CARRIER);
-        Self { socket, line: Line::new(), outbox, text: BytesMut::new(), gone: false, spoiled: false }
+        let (gone, spoiled, closed) = Default::default();
+        Self { socket, line: Line::new(), outbox, text: BytesMut::new(), gone, spoiled, closed }
     }
 
     /// The next thing the carrier says. After [`CarrierEvent::Gone`] there is nothing.
@@ -101,7 +104,12 @@ impl Carrier {
 
     /// Writes what the socket takes now. `Ready` when everything is out.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
-        self.outbox.poll_flush(cx, &mut self.socket).map_err(|error| how(&error))
+        if self.closed {
+            return Poll::Ready(Ok(()));
+        }
+        let written = ready!(self.outbox.poll_flush(cx, &mut self.socket));
+        self.closed = written.is_err();
+        Poll::Ready(written.map_err(|error| how(&error)))
     }
 
     /// After the last word: until the other side has closed as well. What still comes in is not looked at.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use call::{
-    Failure, FailureKind, LegCommand, LegEvent,
+    Failure, FailureKind, LegCommand, LegEvent, Usage,
     cascade::{Cascade, EarCommand, EarEvent, MindCommand, MindEvent, MouthCommand, MouthEvent, Order},
 };
 use wire::{Ear, Mouth, Protocol};
@@ -125,6 +125,11 @@ impl CascadeLeg {
         self.obey_orders();
         let (ear, mouth) = (self.ear.poll_closed(cx), self.mouth.poll_closed(cx));
         if ear.is_ready() && mouth.is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// What was used and is not told any more.
+    pub fn unsaid(&mut self) -> Usage {
+        self.core.unsaid()
     }
 
     pub fn dropped(&self) -> u64 {

@@ -9,8 +9,8 @@ use std::{
     time::Instant,
 };
 
-use call::{LegCommand, LegEvent, echo::Echo};
-use wire::openai::Session;
+use call::{LegCommand, LegEvent, Usage, echo::Echo};
+use wire::{Protocol, openai::Session};
 
 use super::{
     cascade::CascadeLeg,
@@ -83,6 +83,15 @@ impl Leg {
         }
     }
 
+    /// After the last word to it: what it used and nobody was told.
+    pub fn unsaid(&mut self) -> Usage {
+        match self {
+            Self::OpenAi(leg) => unsaid(leg.session()),
+            Self::Cascade(leg) => leg.unsaid(),
+            Self::None | Self::Dialling(_) | Self::Echo(_) => Usage::default(),
+        }
+    }
+
     /// Frames of the caller's voice that had to be dropped because the provider was slow to take them.
     pub fn dropped(&self) -> u64 {
         match self {
@@ -100,6 +109,17 @@ impl Leg {
             Self::None | Self::Dialling(_) | Self::Echo(_) => 0,
         }
     }
+}
+
+/// What stands in events that nobody takes any more.
+fn unsaid(session: &mut impl Protocol<Event = LegEvent>) -> Usage {
+    let mut unsaid = Usage::default();
+    while let Some(event) = session.poll_event() {
+        if let LegEvent::Used(usage) | LegEvent::ReplyDone { usage, .. } = event {
+            unsaid += usage;
+        }
+    }
+    unsaid
 }
 
 impl fmt::Debug for Leg {

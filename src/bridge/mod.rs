@@ -10,6 +10,7 @@ mod desk;
 mod former;
 mod leg;
 mod mind;
+mod moving;
 mod observer;
 mod open;
 mod order;
@@ -24,10 +25,12 @@ use std::sync::Arc;
 use self::observer::Watchers;
 pub use self::observer::{News, What};
 use crate::{
+    costs::Prices,
     drain::Lifecycle,
     gate::{Gate, fetch::Fetcher},
     metrics::Metrics,
-    outward::{dial::Dialer, requests::Clients, webhooks::Webhooks},
+    outward::{dial::Dialer, requests::Clients, twilio::Twilio, webhooks::Webhooks},
+    recording::Recordings,
     report::Reports,
 };
 
@@ -41,7 +44,11 @@ pub struct Shared {
     pub dialer: Dialer,
     pub clients: Clients,
     pub webhooks: Arc<Webhooks>,
+    pub twilio: Twilio,
     pub reports: Reports,
+    /// What the providers take for what.
+    pub prices: Arc<Prices>,
+    pub recordings: Recordings,
     /// Where this machine is, and which it is.
     pub here: Here,
     pub metrics: Arc<Metrics>,

@@ -14,12 +14,19 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 use tracing::{debug, info, warn};
 
-use super::{Exchange, tools::CallNames};
+use super::{
+    Exchange,
+    moving::{HandOver, Line},
+    tools::CallNames,
+};
 use crate::{
+    costs::{self, Bill},
     gate::{
         Config, Refusal,
-        config::{Does, Reporting},
+        config::{Does, Recording, Reporting},
     },
+    outward::{twilio::Update, twiml},
+    recording::{Outcome, Recorder, Trouble},
     report::{self, Names, Report},
 };
 
@@ -136,9 +143,14 @@ impl Observer {
             Note::Tool { end, .. } => metrics.tool(*end),
             Note::LegLost { failure, .. } => {
                 metrics.leg_failed(failure.provider, failure.kind);
-                metrics.leg_replaced(self.leg);
+                metrics.leg_replaced(self.leg, "failed");
                 warn!(leg = self.leg, "the leg is lost, the next one takes over: {failure}");
             }
+            Note::LegRenewed => {
+                metrics.leg_replaced(self.leg, "renewed");
+                info!(leg = self.leg, "the leg's session is nearly over, a new one is opened");
+            }
+            Note::NotRecorded => warn!("the caller could not be told of the recording: nothing is recorded"),
             Note::Retry(kind) => warn!(kind = kind.name(), "the answer failed, asking again"),
             Note::BargeIn | Note::Key(_) | Note::Idle { .. } | Note::CutShort { .. } => {}
             Note::Words { whole: false, .. } => return self.tell(note), // too many for a log
@@ -170,33 +182,84 @@ impl Observer {
         if let Some(wanted) = config.report.as_ref().filter(|wanted| wanted.turns) {
             let body = report::turn(&self.all_names(), config, told, SystemTime::now());
             let (id, url) = (format!("call_{}_turn_{}", self.id, told.turn.number), wanted.url.clone());
-            self.exchange.reports.send_if_room(Report { id, url, body: Bytes::from(body.to_string()) });
+            let (secret, body) = (wanted.secret.clone(), Bytes::from(body.to_string()));
+            self.exchange.reports.send_if_room(Report { id, url, secret, body });
         }
     }
 
-    fn report_end(&self, summary: &Summary) {
+    fn report_end(&self, summary: &Summary, bill: &Bill, recorder: Option<Recorder>) {
         let Some(config) = &self.config else { return };
-        // One that was refused is not the call of this token.
-        let refused = matches!(summary.reason, EndReason::Refused(_));
-        if let Some(wanted) = config.report.as_ref().filter(|wanted| wanted.ended && !refused) {
-            let body = report::ended(&self.all_names(), config, summary, SystemTime::now());
+        if matches!(summary.reason, EndReason::Refused(_)) {
+            return; // it is not the call of this token
+        }
+        let mut body = report::ended(&self.all_names(), config, summary, bill, SystemTime::now());
+        let wanted = config.report.as_ref().filter(|wanted| wanted.ended);
+        let (reports, recordings) = (&self.exchange.reports, &self.exchange.recordings);
+        let from = summary.recorded_from;
+        match (&config.call.record, recorder) {
+            (None, _) => {}
+            (Some(Recording { say, .. }), None) => {
+                let told = say.is_none() || from.is_some();
+                let why = if told { Trouble::NoSound } else { Trouble::NotTold };
+                report::tell_recording(&mut body, from, &recordings.none(why));
+            }
+            (Some(Recording { url, .. }), Some(recorder)) => {
+                report::tell_recording(&mut body, from, &Outcome::unfinished());
+                let report = wanted.map(|wanted| self.as_report("ended", wanted, &body));
+                let (held, keeps, sends) = (report.clone(), reports.clone(), reports.clone());
+                let first = async move {
+                    if let Some(report) = held {
+                        keeps.hold(&report).await;
+                    }
+                };
+                let then = move |outcome: &Outcome| {
+                    let Some(mut report) = report else { return };
+                    report::tell_recording(&mut body, from, outcome);
+                    report.body = Bytes::from(body.to_string());
+                    sends.send(report);
+                };
+                return recordings.deliver(recorder, url.clone(), first, then);
+            }
+        }
+        if let Some(wanted) = wanted {
             self.report("ended", wanted, &body);
         }
     }
 
-    fn report(&self, what: &str, wanted: &Reporting, body: &Value) {
-        let (id, url) = (format!("call_{}_{what}", self.id), wanted.url.clone());
-        self.exchange.reports.send(Report { id, url, body: Bytes::from(body.to_string()) });
+    /// A call whose token is not known has used nothing.
+    fn bill(&self, summary: &Summary) -> Bill {
+        let used = self.config.as_ref().map(|config| costs::by_model(config, &summary.legs, &summary.usage));
+        costs::bill(&self.exchange.prices, used.unwrap_or_default())
     }
 
-    /// The message that asks the main app to take the caller.
-    pub fn hands_over(&self, id: ToolId, tool: usize, target: &str) -> Option<Report> {
+    fn report(&self, what: &str, wanted: &Reporting, body: &Value) {
+        self.exchange.reports.send(self.as_report(what, wanted, body));
+    }
+
+    fn as_report(&self, what: &str, wanted: &Reporting, body: &Value) -> Report {
+        let Reporting { url, secret, .. } = wanted.clone();
+        let (id, body) = (format!("call_{}_{what}", self.id), Bytes::from(body.to_string()));
+        Report { id, url, body, secret }
+    }
+
+    /// Who is asked to take the caller, and how.
+    pub fn hands_over(&self, id: ToolId, tool: usize, target: &str) -> Option<HandOver> {
         let config = self.config.as_ref()?;
         let Does::Transfer { targets } = &config.tools.get(tool)?.does else { return None };
-        let (number, url) = (targets.get(target)?, config.report.as_ref()?.url.clone());
+        let number = targets.get(target)?;
+        if let Some(line) = self.line() {
+            return Some(HandOver::ByTwilio(line, Update::Document(twiml::dial(number)?)));
+        }
+        let Reporting { url, secret, .. } = config.report.clone()?;
         let body = report::transfer(&self.all_names(), config, target, number, SystemTime::now());
         let id = format!("call_{}_action_{}", self.id, id.0);
-        Some(Report { id, url, body: Bytes::from(body.to_string()) })
+        Some(HandOver::ByApp(Report { id, url, body: Bytes::from(body.to_string()), secret }))
+    }
+
+    /// The carrier's call, when the token lends a key to change it.
+    pub fn line(&self) -> Option<Line> {
+        let account = self.config.as_ref()?.twilio.clone()?;
+        Some(Line { twilio: self.exchange.twilio.clone(), account, call: self.carrier_call.clone() })
     }
 
     fn all_names(&self) -> Names {
@@ -210,10 +273,12 @@ impl Observer {
         }
     }
 
-    pub fn ended(&self, summary: &Summary, late_for_leg: u64, high_water: usize) {
+    pub fn ended(&self, summary: &Summary, recorder: Option<Recorder>, late_for_leg: u64, high_water: usize) {
         let Summary { reason, lasted, was_live, tally, usage, .. } = summary;
-        self.report_end(summary);
-        self.exchange.metrics.call_ended(self.leg, summary, late_for_leg, high_water);
+        let used = usage.total();
+        let bill = self.bill(summary);
+        self.report_end(summary, &bill, recorder);
+        self.exchange.metrics.call_ended(self.leg, summary, &bill, late_for_leg, high_water);
         let seconds = (lasted.as_secs_f64() * 10.0).round() / 10.0;
         macro_rules! line {
             ($level:ident $(, $more:ident = $value:expr)*) => {
@@ -232,8 +297,9 @@ impl Observer {
                     frames_out = tally.frames_out,
                     frames_dropped = tally.frames_dropped + late_for_leg,
                     gaps_ms = tally.gaps.as_millis() as u64,
-                    tokens_in = usage.text_in + usage.audio_in,
-                    tokens_out = usage.text_out + usage.audio_out,
+                    tokens_in = used.text_in + used.audio_in + used.image_in,
+                    tokens_out = used.text_out + used.audio_out,
+                    usd = bill.total().rounded(),
                     "call ended: {reason}"
                 )
             };

@@ -14,8 +14,8 @@ use wire::{
 };
 
 use crate::gate::config::{
-    CascadeLeg, Config, Does, Eagerness, Effort, Hearing, HearingProvider, Leg, NoiseReduction, OpenAiLeg,
-    Speaking, Thinking, ThinkingEffort, Tool, Turn, Vad,
+    Agent, CascadeLeg, Config, Does, Eagerness, Effort, Hearing, HearingProvider, Leg, NoiseReduction,
+    OpenAiLeg, Speaking, Thinking, ThinkingEffort, Tool, Turn, Vad,
 };
 
 /// What the call itself has to know.
@@ -26,8 +26,11 @@ pub(super) fn for_call(config: &Config) -> call::Config {
         interruptible: config.call.interruptible,
         max: config.call.max,
         warning: config.call.warning.clone(),
+        error_message: config.call.error_message.clone(),
         tools: config.tools.iter().map(tool).collect(),
         idle: config.call.idle.clone(),
+        carrier_hands_over: config.twilio.is_some(),
+        record: config.call.record.as_ref().map(|record| call::Record { say: record.say.clone() }),
     }
 }
 
@@ -36,7 +39,11 @@ fn rules(leg: &Leg) -> call::LegRules {
         name: leg.kind(),
         turn_silence: turn_silence(leg),
         patience: patience(leg),
-        longest: None,
+        speaks_alone: matches!(leg, Leg::Cascade(_)),
+        longest: match leg {
+            Leg::OpenAi(leg) => Some(leg.session),
+            Leg::Cascade(_) | Leg::Echo(_) => None,
+        },
     }
 }
 
@@ -126,11 +133,11 @@ pub(super) fn for_scribe(config: &Config, stt: &Hearing) -> ScribeSetup {
 }
 
 pub(super) fn for_aura(config: &Config, tts: &Speaking) -> AuraSetup {
-    AuraSetup { model: tts.voice.clone(), speed: config.agent.speed.map(|speed| speed.clamp(0.7, 1.5)) }
+    AuraSetup { model: tts.voice.clone(), speed: config.agent.speed }
 }
 
 pub(super) fn for_flux_voice(config: &Config, tts: &Speaking) -> FluxVoiceSetup {
-    FluxVoiceSetup { model: tts.voice.clone(), speed: config.agent.speed.map(|speed| speed.clamp(0.5, 1.5)) }
+    FluxVoiceSetup { model: tts.voice.clone(), speed: config.agent.speed }
 }
 
 pub(super) fn for_multi(config: &Config, tts: &Speaking) -> MultiSetup {
@@ -146,7 +153,7 @@ pub(super) fn for_multi(config: &Config, tts: &Speaking) -> MultiSetup {
             .and_then(language)
             .filter(|_| speaks_many)
             .map(str::to_owned),
-        speed: config.agent.speed.map(|speed| speed.clamp(0.7, 1.2)),
+        speed: config.agent.speed,
     }
 }
 
@@ -180,7 +187,7 @@ fn millis(time: Duration) -> u64 {
 pub(super) fn for_openai(config: &Config, leg: &OpenAiLeg, turns: Turns) -> Setup {
     let agent = &config.agent;
     Setup {
-        instructions: agent.prompt.clone().unwrap_or_default(),
+        instructions: instructions(agent),
         voice: agent.voice.clone(),
         speed: agent.speed,
         language: agent.language.clone().filter(|tag| language(tag).is_some()),
@@ -201,6 +208,21 @@ pub(super) fn for_openai(config: &Config, leg: &OpenAiLeg, turns: Turns) -> Setu
         tools: config.tools.iter().map(function).collect(),
         turns,
     }
+}
+
+/// The prompt, and how to sound.
+fn instructions(agent: &Agent) -> String {
+    let mut all = agent.prompt.clone().unwrap_or_default();
+    let voice = [("Accent", &agent.accent), ("Manner", &agent.manner)];
+    let voice = voice.into_iter().filter_map(|(name, how)| Some(format!("{name}: {}", how.as_ref()?)));
+    let voice: Vec<_> = voice.collect();
+    if !voice.is_empty() {
+        if !all.is_empty() {
+            all.push_str("\n\n");
+        }
+        all.push_str(&format!("# How you sound\n{}", voice.join("\n")));
+    }
+    all
 }
 
 fn turn(turn: Turn) -> openai::Turn {

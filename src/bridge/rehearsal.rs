@@ -71,7 +71,9 @@ impl Rehearsal {
         let waited = async {
             loop {
                 match self.next().await {
-                    LegEvent::Failed(failure) => return Err(Trouble::Failed(failure)),
+                    LegEvent::OnlySpeaks(failure) | LegEvent::Failed(failure) => {
+                        return Err(Trouble::Failed(failure));
+                    }
                     LegEvent::ReplyDone { outcome: Outcome::FailedForNow(failure), .. } => {
                         return Err(Trouble::Failed(failure));
                     }

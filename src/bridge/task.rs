@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use call::{Call, CarrierEvent, Command, Input, Note, Summary};
+use call::{Call, CarrierEvent, Command, Input, Note, Stereo, Summary, Usage};
 use tokio::{
     net::TcpStream,
     time::{Instant, timeout},
@@ -24,7 +24,7 @@ use super::{
     Exchange, alarm::Alarm, carrier::Carrier, desk::Desk, former::Former, leg::Leg, observer::Observer,
     switchboard::Ticket, tools::Toolbox, wired::Broken,
 };
-use crate::http::Slot;
+use crate::{http::Slot, outward::twilio::Update, recording::Recorder};
 
 pub(super) struct Task {
     exchange: Exchange,
@@ -32,8 +32,13 @@ pub(super) struct Task {
     carrier: Carrier,
     leg: Leg,
     former: Former,
+    /// What the legs before this one used and could not say: one entry for each, in their order.
+    unsaid: Vec<Usage>,
+    dialled: bool,
     desk: Desk,
     tools: Toolbox,
+    /// There is something to record.
+    recorder: Option<Recorder>,
     alarm: Alarm,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     stopped: bool,
@@ -60,7 +65,10 @@ pub(super) async fn run(
         carrier: Carrier::new(socket),
         leg: Leg::None,
         former: Former::default(),
+        unsaid: Vec::new(),
+        dialled: false,
         desk: Desk::new(exchange.clone(), ticket, slot),
+        recorder: None,
         tools: Toolbox::new(exchange.webhooks.clone()),
         alarm: Alarm::default(),
         stop: Box::pin(exchange.lifecycle.stop.clone().cancelled_owned()),
@@ -124,7 +132,10 @@ impl Task {
             any = true;
             self.input(Input::Carrier(event));
         }
-        if let Poll::Ready(event) = self.leg.poll_event(cx, now()) {
+        // What it says after the end is for the books, see `unsaid`.
+        if !self.call.is_over()
+            && let Poll::Ready(event) = self.leg.poll_event(cx, now())
+        {
             any = true;
             self.input(Input::Leg(event));
         }
@@ -184,7 +195,7 @@ impl Task {
                 if let Some((config, issuer)) = self.desk.config() {
                     self.observer.dialled(config, issuer, leg);
                     let next = self.exchange.open_leg(config, leg, turns, self.now);
-                    self.former.leaves(std::mem::replace(&mut self.leg, next), self.now);
+                    self.replace_leg(next);
                 }
             }
             Command::Run { id, tool, arguments } => {
@@ -194,7 +205,7 @@ impl Task {
             }
             Command::StopTool(id) => self.tools.stop(id),
             Command::HandOver { id, tool, target } => match self.observer.hands_over(id, tool, &target) {
-                Some(report) => self.tools.hand_over(id, report),
+                Some(order) => self.tools.hand_over(id, order),
                 None => self.call.handle(self.now, Input::HandedOver { id, done: false }),
             },
             Command::Note(note) => {
@@ -203,16 +214,34 @@ impl Task {
                 }
                 self.observer.note(note);
             }
+            Command::Record(Stereo(piece)) => {
+                self.recorder.get_or_insert_with(|| self.exchange.recordings.open()).write(piece);
+            }
             Command::End(summary) => self.summary = Some(summary),
         }
+    }
+
+    fn replace_leg(&mut self, next: Leg) {
+        let mut before = std::mem::replace(&mut self.leg, next);
+        if self.dialled {
+            self.unsaid.push(before.unsaid());
+        }
+        self.dialled = true;
+        self.former.leaves(before, self.now);
     }
 
     /// The last words go out, and the other side has a moment to close as well. A socket that is dropped with
     /// unread messages in it would be reset, and our close with it.
     async fn say_goodbye(&mut self) {
         let high_water = self.carrier.high_water().max(self.leg.high_water()).max(self.former.high_water());
-        if let Some(summary) = self.summary.take() {
-            self.observer.ended(&summary, self.leg.dropped() + self.former.dropped(), high_water);
+        if let Some(mut summary) = self.summary.take() {
+            self.unsaid.push(self.leg.unsaid());
+            for (leg, unsaid) in self.unsaid.drain(..).enumerate() {
+                summary.usage.add_late(leg, unsaid);
+            }
+            let (recorder, late) = (self.recorder.take(), self.leg.dropped() + self.former.dropped());
+            self.observer.ended(&summary, recorder, late, high_water);
+            self.end_line(&summary).await;
         }
         let goodbye = poll_fn(|cx| {
             let leg = self.leg.poll_closed(cx);
@@ -220,6 +249,15 @@ impl Task {
             if leg.is_ready() && carrier.is_ready() { Poll::Ready(()) } else { Poll::Pending }
         });
         timeout(GOODBYE, goodbye).await.ok();
+    }
+
+    /// Where the token lends a key the whole call ends, before its stream does: a carrier whose stream is closed goes
+    /// on with what the main app told it to do next.
+    async fn end_line(&mut self, summary: &Summary) {
+        let Some(line) = self.observer.line().filter(|_| summary.reason.hangs_up()) else { return };
+        let leg = timeout(GOODBYE, poll_fn(|cx| self.leg.poll_closed(cx)));
+        let told = timeout(LINE_ENDS, line.tell(&Update::Completed));
+        tokio::join!(leg, told).0.ok();
     }
 }
 
@@ -231,6 +269,9 @@ fn now() -> std::time::Instant {
 /// So many rounds are written together. More at once would let a long reply that comes in one go fill the
 /// outbox while the socket waits for it.
 const TOGETHER: usize = 16;
+
+/// Then the stream is closed, whatever the carrier makes of that.
+const LINE_ENDS: Duration = Duration::from_secs(3);
 
 /// Long enough for a close to cross an ocean and come back.
 const GOODBYE: Duration = Duration::from_secs(1);

@@ -17,6 +17,7 @@ use reqwest::{Response, Url};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::moving::HandOver;
 use crate::{
     gate::{
         Config,
@@ -88,10 +89,16 @@ impl Toolbox {
         self.running.push((id, running));
     }
 
-    /// Tells the main app who takes the caller. What it answers decides whether the call ends.
-    pub fn hand_over(&mut self, id: ToolId, report: Report) {
+    /// Tells whoever moves the caller to whom. What they answer decides whether the call ends.
+    pub fn hand_over(&mut self, id: ToolId, order: HandOver) {
         let webhooks = self.webhooks.clone();
-        self.handing = Some((id, Box::pin(async move { is_taken(&webhooks, &report).await })));
+        let handing = async move {
+            match order {
+                HandOver::ByApp(report) => is_taken(&webhooks, &report).await,
+                HandOver::ByTwilio(line, update) => line.tell(&update).await,
+            }
+        };
+        self.handing = Some((id, Box::pin(handing)));
     }
 
     /// Whether somebody takes the caller, when that is known.
@@ -123,7 +130,7 @@ impl Toolbox {
 }
 
 async fn ask(webhooks: Arc<Webhooks>, url: Url, message: String, body: Bytes) -> Outcome {
-    let post = || webhooks.post(url.clone(), &message, body.clone(), SystemTime::now()).send();
+    let post = || webhooks.post(url.clone(), &message, body.clone(), None, SystemTime::now()).send();
     let response = match post().await {
         // A connection that was kept warm may have been closed meanwhile. The id tells the app that it is the
         // same call.
@@ -140,8 +147,9 @@ async fn ask(webhooks: Arc<Webhooks>, url: Url, message: String, body: Bytes) ->
 }
 
 async fn is_taken(webhooks: &Webhooks, report: &Report) -> bool {
+    let Report { id, url, body, secret } = report;
     for _ in 0..2 {
-        let post = webhooks.post(report.url.clone(), &report.id, report.body.clone(), SystemTime::now());
+        let post = webhooks.post(url.clone(), id, body.clone(), secret.as_ref(), SystemTime::now());
         if let Ok(Ok(response)) = timeout(ONE_TRY, post.send()).await {
             return response.status().is_success();
         }

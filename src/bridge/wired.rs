@@ -131,6 +131,11 @@ impl<P: Protocol> Wired<P> {
         Poll::Ready(())
     }
 
+    /// The protocol's own side, when nothing more is sent or taken.
+    pub fn session(&mut self) -> &mut P {
+        &mut self.session
+    }
+
     pub fn dropped(&self) -> u64 {
         self.outbox.dropped()
     }

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::{
     Finding,
-    Finding::{Bad, Fine},
+    Finding::{Bad, Fine, Odd},
 };
 use crate::{
     bridge::{Exchange, rehearsal},
+    costs::without_price,
     gate::Config,
     relay,
     settings::Settings,
@@ -23,18 +24,24 @@ pub(super) async fn look(settings: &Settings, path: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, leg) in config.legs.iter().enumerate() {
         let name = format!("{path}: legs[{index}] ({})", leg.kind());
-        findings.push(match rehearsal::rehearse(&exchange, &config, leg).await {
+        match rehearsal::rehearse(&exchange, &config, leg).await {
             Ok(times) => {
                 let answer =
                     times.answer.map(|after| format!(", answers after {}", ms(after))).unwrap_or_default();
-                Fine(format!(
+                findings.push(Fine(format!(
                     "{name}: ready after {}, speaks after {}{answer}",
                     ms(times.ready),
                     ms(times.voice)
-                ))
+                )));
+                let unpriced = without_price(&exchange.prices, &config, index);
+                findings.extend(unpriced.iter().map(|of| {
+                    Odd(format!(
+                        "{name}: {of} has no price, so the cost in reports will lack it: see PRICES_FILE"
+                    ))
+                }));
             }
-            Err(trouble) => Bad(format!("{name}: {trouble}")),
-        });
+            Err(trouble) => findings.push(Bad(format!("{name}: {trouble}"))),
+        }
     }
     findings
 }

@@ -68,6 +68,7 @@ pub fn run(agent: Option<&str>) -> ExitCode {
 
 async fn look(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Fine("settings: all of them fit together".to_owned())];
+    findings.push(Fine(format!("prices: of {}", settings.prices.date())));
     findings.extend(settings.warnings.iter().map(|warning| Odd(warning.clone())));
     findings.extend(
         open_files::limit().and_then(|limit| open_files::warning(limit, settings.max_calls)).map(Odd),

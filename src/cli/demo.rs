@@ -177,7 +177,9 @@ async fn finish(phone: Phone, story: tokio::task::JoinHandle<Story>) -> anyhow::
     if !violations.is_empty() {
         bail!("the carrier would complain: {violations:?}");
     }
-    if summary.transcript.iter().all(|line| line.said.is_empty()) && summary.usage != call::Usage::default() {
+    if summary.transcript.iter().all(|line| line.said.is_empty())
+        && summary.usage.total() != call::Usage::default()
+    {
         bail!("nobody's words were written down");
     }
     Ok(story)

@@ -85,6 +85,8 @@ fn tell(note: &Note, story: &mut Story, cut: &mut BTreeSet<ItemId>, line: impl F
         Note::BargeIn => line("caller", "talks over the agent: playback cleared"),
         Note::Key(key) => line("caller", &format!("presses {key}")),
         Note::Idle { .. } => line("line", "nobody speaks"),
+        Note::LegRenewed => line("leg", "its session is nearly over, a new one is opened"),
+        Note::NotRecorded => line("line", "the caller was not told of the recording: there is none"),
         Note::LegLost { failure, .. } => line("leg", &format!("{failure}; the next one takes over")),
         Note::Retry(kind) => line("leg", &format!("an answer failed ({}), asking again", kind.name())),
         Note::Tool { end, after, .. } => line("tool", &format!("{}, after {}", end.name(), ms(*after))),

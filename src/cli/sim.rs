@@ -10,6 +10,7 @@ use sim::{
     elevenlabs::{self, ElevenLabs},
     front,
     openai::{Behaviour, Faults, OpenAi, OpenAiOptions, What, When},
+    twilio::{Trouble::Status, Twilio},
 };
 use tokio::net::TcpListener;
 
@@ -55,12 +56,17 @@ pub(super) async fn run(words: Sim) -> anyhow::Result<()> {
     let chat = Chat::start(ChatOptions { behaviour: mind(&words), ..ChatOptions::default() }).await?;
     let elevenlabs = ElevenLabs::start().await?;
     elevenlabs.behave_all(voice(&words));
+    let twilio = Twilio::start_easy().await?;
+    twilio.answers_after(Duration::from_millis(words.latency));
+    twilio.trouble(std::iter::repeat_n(Status(500), words.fail as usize));
     println!("Pretend providers. Any key but one with `invalid` in it will do. For the relay:\n");
     println!("  OPENAI_BASE_URL=http://{at}/v1 OPENAI_API_KEY=sk-pretend");
     println!("  DEEPGRAM_BASE_URL=http://{at}/v1 DEEPGRAM_API_KEY=pretend");
     println!("  GROQ_BASE_URL=http://{at}/openai/v1 GROQ_API_KEY=gsk-pretend");
-    println!("  ELEVENLABS_BASE_URL=http://{at}/v1 ELEVENLABS_API_KEY=pretend\n\nCtrl-C ends it.");
+    println!("  ELEVENLABS_BASE_URL=http://{at}/v1 ELEVENLABS_API_KEY=pretend");
+    println!("  TWILIO_BASE_URL=http://{at}\n\nCtrl-C ends it.");
     let services = [
+        ("/2010-04-01/", twilio.address),
         ("/v1/realtime", openai.address),
         ("/v1/user", elevenlabs.address),
         ("/v1/text-to-speech", elevenlabs.address),
@@ -75,7 +81,16 @@ pub(super) async fn run(words: Sim) -> anyhow::Result<()> {
         () = front::share(listener, &services) => {}
         () = signals.next() => {}
     }
-    let violations = [openai.violations(), deepgram.violations(), chat.violations(), elevenlabs.violations()];
+    for asked in twilio.asked() {
+        println!("Twilio was asked to change {}: {:?}, answered {}", asked.call, asked.wish, asked.status);
+    }
+    let violations = [
+        openai.violations(),
+        deepgram.violations(),
+        chat.violations(),
+        elevenlabs.violations(),
+        twilio.violations(),
+    ];
     for violation in violations.iter().flatten() {
         println!("violation: {violation}");
     }

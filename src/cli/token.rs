@@ -219,7 +219,7 @@ fn mask(claims: &mut Value) {
             for (name, value) in fields {
                 match name.as_str() {
                     "keys" => *value = json!("***"),
-                    "openAIKey" | "secret" => *value = json!("***"),
+                    "openAIKey" | "secret" | "put_url" => *value = json!("***"),
                     _ => mask(value),
                 }
             }
@@ -268,7 +268,8 @@ mod tests {
 
     #[test]
     fn keys_are_masked_wherever_they_stand() {
-        let mut claims = json!({ "openAIKey": "sk-1", "keys": { "openai": "sk-2" }, "report": { "secret": "sk-3" }, "sub": "CA1" });
+        let mut claims = json!({ "openAIKey": "sk-1", "keys": { "openai": "sk-2" }, "report": { "secret": "sk-3" },
+                                 "call": { "record": { "put_url": "https://x/?sk-4" } }, "sub": "CA1" });
         mask(&mut claims);
         let text = claims.to_string();
         assert!(!text.contains("sk-") && text.contains("CA1"), "{text}");

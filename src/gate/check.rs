@@ -1,7 +1,7 @@
 //! From claims as they were written to a configuration that the call can trust.
 //!
-//! All that is wrong is found in one pass and told together. A field that is read in `claims` and not used
-//! here must be refused in `tools::not_yet`.
+//! All that is wrong is found in one pass and told together. A field that is read in `claims` must be used here,
+//! or refused.
 
 use std::time::Duration;
 
@@ -16,9 +16,10 @@ use super::{
     loose::Switchable,
     problems::Problems,
     refusal::Code,
-    tools::{self, Idle, Then},
+    tools::{Idle, Record, Then},
     upstream::{self, Provider},
 };
+use crate::outward::address;
 
 /// The flat form says the same as one `openai` leg.
 pub(super) fn unfold(claims: &mut Registered, body: Body, problems: &mut Problems) -> (Body, Form) {
@@ -76,18 +77,26 @@ pub(super) enum Form {
 }
 
 /// `None` when a problem was found.
-pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Problems) -> Option<Config> {
-    tools::not_yet(&body, problems);
-    let mut check = Check { form, rules, problems };
-    let keys = check.keys(body.keys.unwrap_or_default());
+pub(super) fn config(
+    body: Body,
+    form: Form,
+    rules: &Rules,
+    acct: Option<&str>,
+    problems: &mut Problems,
+) -> Option<Config> {
+    let mut check = Check { form, rules, problems, dials: false };
+    let mut keys = check.keys(body.keys.unwrap_or_default());
+    let twilio = keys.twilio.take().and_then(|key| check.twilio(key, acct));
+    check.dials = twilio.is_some();
     let agent = check.agent(body.agent.unwrap_or_default());
     let legs = check.legs(body.legs.unwrap_or_default(), &keys);
+    check.persona(&agent, &legs);
     let tools = check.tools(body.tools.unwrap_or_default());
     let call = check.call(body.call.unwrap_or_default());
     let report = body.report.and_then(|report| check.report(&report));
     let transfers = tools.iter().any(|tool| matches!(tool.does, config::Does::Transfer { .. }));
-    if transfers && report.is_none() {
-        let text = "needs `report.url`: the main app is told who takes the caller, and dials";
+    if transfers && report.is_none() && twilio.is_none() {
+        let text = "needs `report.url`, where the main app is told whom to dial, or `keys.twilio`";
         check.add(Code::ClaimsMissing, "report", text);
     }
     let context = body.context.unwrap_or(Value::Null);
@@ -98,13 +107,15 @@ pub(super) fn config(body: Body, form: Form, rules: &Rules, problems: &mut Probl
             "is longer than 16 kB: keep the rest in the main app and send an id",
         );
     }
-    problems.is_empty().then_some(Config { agent, legs, tools, call, report, context })
+    problems.is_empty().then_some(Config { agent, legs, tools, call, report, twilio, context })
 }
 
 pub(super) struct Check<'a> {
     form: Form,
     pub rules: &'a Rules,
     problems: &'a mut Problems,
+    /// The relay itself tells Twilio whom to dial.
+    pub dials: bool,
 }
 
 impl Check<'_> {
@@ -180,6 +191,8 @@ impl Check<'_> {
         self.name("agent.voice", agent.voice.as_ref(), 64);
         self.number("agent.temperature", agent.temperature, 0.0, 2.0);
         self.number("agent.speed", agent.speed, 0.25, 1.5);
+        self.name("agent.accent", agent.accent.as_ref(), MANNER_MAX);
+        self.name("agent.manner", agent.manner.as_ref(), MANNER_MAX);
         let tag = |tag: &String| {
             (2..=35).contains(&tag.len())
                 && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -187,9 +200,9 @@ impl Check<'_> {
         if !agent.language.as_ref().is_none_or(tag) {
             self.add(Code::ClaimsValue, "agent.language", "is not a language such as `en` or `pt-BR`");
         }
-        let Agent { id, prompt, greeting, voice, language, temperature, speed } = agent;
+        let Agent { id, prompt, greeting, voice, language, temperature, speed, accent, manner } = agent;
         let greeting = greeting.filter(|greeting| !greeting.trim().is_empty());
-        config::Agent { id, prompt, greeting, voice, language, temperature, speed }
+        config::Agent { id, prompt, greeting, voice, language, temperature, speed, accent, manner }
     }
 
     fn legs(&mut self, legs: Vec<Leg>, keys: &Keys) -> Vec<config::Leg> {
@@ -240,7 +253,9 @@ impl Check<'_> {
             model: leg.model.unwrap_or_else(|| DEFAULT_MODEL.into()),
             auth: leg.auth.unwrap_or(if azure { config::Auth::ApiKey } else { config::Auth::Bearer }),
             base_url: place.base_url,
+            own: place.own,
             key: place.key,
+            session: rules.openai_session,
             turn,
             noise_reduction: leg.noise_reduction,
             transcription,
@@ -325,7 +340,17 @@ impl Check<'_> {
             interruptible: call.interruptible.unwrap_or(true),
             error_message: spoken(call.error_message),
             idle: call.idle.map(|idle| self.idle(idle)),
+            record: call.record.and_then(|record| self.record(record)),
         }
+    }
+
+    fn record(&mut self, asked: Record) -> Option<config::Recording> {
+        self.text("call.record.say", asked.say.as_ref(), SPOKEN_MAX);
+        let say = asked.say.filter(|say| !say.trim().is_empty());
+        let url = address::check(&asked.put_url, self.rules.allow_private);
+        let url =
+            url.map_err(|why| self.add(Code::ClaimsUrl, "call.record.put_url", why.to_string())).ok()?;
+        Some(config::Recording { url, say })
     }
 
     fn idle(&mut self, asked: Idle) -> call::Idle {
@@ -364,3 +389,6 @@ const KEY_MAX: usize = 8 * 1024;
 const CONTEXT_MAX: usize = 16 * 1024;
 
 const LEGS_MAX: usize = 8;
+
+/// In bytes. A sentence about the voice; what the agent is and knows belongs into the prompt.
+const MANNER_MAX: usize = 200;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     refusal::Code,
     tools::{self, Event, Function, Knowledge, Plain, Report, Transfer},
 };
-use crate::outward::address;
+use crate::outward::{address, report_secret::ReportSecret};
 
 impl Check<'_> {
     pub(super) fn tools(&mut self, asked: Vec<tools::Tool>) -> Vec<Tool> {
@@ -82,6 +83,9 @@ impl Check<'_> {
             self.name(&at, Some(target), 64);
             self.name(&at, Some(number), 128);
         }
+        if self.dials {
+            self.can_be_dialled(&at, &targets);
+        }
         let names: Vec<&String> = targets.keys().collect();
         let parameters = json!({
             "type": "object",
@@ -118,19 +122,20 @@ impl Check<'_> {
 
     pub(super) fn report(&mut self, asked: &Report) -> Option<Reporting> {
         let events = asked.events.as_deref().unwrap_or(&[Event::CallEnded]);
-        if asked.secret.is_some() {
-            let text = "is not supported by this version of the relay: it signs with a key of RELAY_SECRET";
-            self.add(Code::ClaimsNotSupported, "report.secret", text);
+        let secret = asked.secret.as_ref().map(|secret| ReportSecret::parse(secret.expose_secret()));
+        if secret == Some(None) {
+            let text = "is not `whsec_` and base64 of 24 to 64 bytes behind it, as Standard Webhooks have it";
+            self.add(Code::ClaimsValue, "report.secret", text);
         }
-        if !self.rules.signs {
-            let text = "needs a relay that can sign its requests: set RELAY_SECRET, also beside RELAY_JWKS";
+        if secret.is_none() && !self.rules.signs {
+            let text = "needs `secret`, or a relay that can sign its requests: set RELAY_SECRET, also beside RELAY_JWKS";
             self.add(Code::ClaimsNotSupported, "report", text);
         }
         let url = address::check(&asked.url, self.rules.allow_private);
         let url = url.map_err(|why| self.add(Code::ClaimsUrl, "report.url", why.to_string())).ok()?;
         let [started, turns, ended] =
             [Event::CallStarted, Event::TurnEnded, Event::CallEnded].map(|event| events.contains(&event));
-        Some(Reporting { url, started, turns, ended })
+        Some(Reporting { url, secret: secret.flatten(), started, turns, ended })
     }
 
     fn described(&mut self, path: &str, name: &str, description: Option<&String>) {

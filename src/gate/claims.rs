@@ -116,8 +116,15 @@ pub(super) struct Agent {
     /// Accepted because apps send it. OpenAI's Realtime API no longer takes a temperature, so `openai` legs leave it out.
     #[cfg_attr(feature = "tools", schemars(range(min = 0.0, max = 2.0)))]
     pub temperature: Option<f64>,
+    /// Of the voice's usual speed. Each voice has its own limits within these.
     #[cfg_attr(feature = "tools", schemars(range(min = 0.25, max = 1.5)))]
     pub speed: Option<f64>,
+    /// Such as `Scottish`. Only for voices that can be told: `openai` legs.
+    #[cfg_attr(feature = "tools", schemars(length(max = 200)))]
+    pub accent: Option<String>,
+    /// Such as `warm and unhurried`. Only for voices that can be told: `openai` legs.
+    #[cfg_attr(feature = "tools", schemars(length(max = 200)))]
+    pub manner: Option<String>,
 }
 
 /// Keys of providers. What is left out is taken from the relay's own settings.
@@ -133,7 +140,7 @@ pub(super) struct Keys {
     pub groq: Option<SecretString>,
     #[cfg_attr(feature = "tools", schemars(with = "Option<String>"))]
     pub elevenlabs: Option<SecretString>,
-    /// A restricted key, so that the relay can transfer and hang up over REST.
+    /// A restricted key, so that the relay can transfer and hang up over Twilio's REST API.
     pub twilio: Option<TwilioKey>,
 }
 
@@ -148,9 +155,10 @@ impl Keys {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "transfers over REST are not in this version")]
 pub(super) struct TwilioKey {
+    /// `AC…`: the account whose call it is. Must be `acct` when the token has that.
     pub account_sid: String,
+    /// `SK…`: an API key that may update calls.
     pub api_key: String,
     #[cfg_attr(feature = "tools", schemars(with = "String"))]
     pub api_secret: SecretString,

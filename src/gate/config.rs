@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::outward::{report_secret::ReportSecret, twilio::Account};
+
 pub use super::leg_claims::{
     Auth, Eagerness, Effort, HearingProvider, NoiseReduction, SpeakingProvider, ThinkingEffort,
     ThinkingProvider, Vad,
@@ -21,6 +23,8 @@ pub struct Config {
     pub tools: Vec<Tool>,
     pub call: CallRules,
     pub report: Option<Reporting>,
+    /// With it the relay itself tells Twilio to move the caller or to end the line.
+    pub twilio: Option<Account>,
     /// The main app's own; `null` when it sent none.
     pub context: Value,
 }
@@ -36,6 +40,9 @@ pub struct Agent {
     /// Existing apps send one. OpenAI's Realtime API no longer takes it, so the `openai` leg leaves it out.
     pub temperature: Option<f64>,
     pub speed: Option<f64>,
+    /// For voices that can be told how to sound.
+    pub accent: Option<String>,
+    pub manner: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,8 +68,12 @@ pub struct OpenAiLeg {
     pub model: String,
     /// `https://api.openai.com/v1`, without a slash at the end. `http` only for this machine itself.
     pub base_url: String,
+    /// It is the relay's own address of the provider.
+    pub own: bool,
     pub auth: Auth,
     pub key: SecretString,
+    /// The longest that a session may last.
+    pub session: Duration,
     pub turn: Turn,
     pub noise_reduction: Option<NoiseReduction>,
     /// The model that writes down what the caller says; `None` is off.
@@ -156,6 +167,8 @@ pub struct Tool {
 #[derive(Clone)]
 pub struct Reporting {
     pub url: reqwest::Url,
+    /// Signs them instead of the key that is derived for all.
+    pub secret: Option<ReportSecret>,
     pub started: bool,
     pub turns: bool,
     pub ended: bool,
@@ -183,11 +196,21 @@ pub struct CallRules {
     pub error_message: Option<String>,
     /// What happens when nobody speaks.
     pub idle: Option<call::Idle>,
+    pub record: Option<Recording>,
+}
+
+/// The call is recorded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// Where it is PUT afterwards. Whoever knows it may write there.
+    pub url: reqwest::Url,
+    /// Said before anything else.
+    pub say: Option<String>,
 }
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { agent, legs, tools, call, report, context } = self;
+        let Self { agent, legs, tools, call, report, twilio, context } = self;
         let context = if context.is_null() { Some("none") } else { None };
         f.debug_struct("Config")
             .field("agent", agent)
@@ -195,6 +218,7 @@ impl fmt::Debug for Config {
             .field("tools", tools)
             .field("call", call)
             .field("report", report)
+            .field("twilio", twilio)
             .field("context", &format_args!("{}", context.unwrap_or("***")))
             .finish()
     }
@@ -202,7 +226,7 @@ impl fmt::Debug for Config {
 
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, prompt, greeting, voice, language, temperature, speed } = self;
+        let Self { id, prompt, greeting, voice, language, temperature, speed, accent, manner } = self;
         f.debug_struct("Agent")
             .field("id", id)
             .field("prompt", &Length(prompt))
@@ -211,20 +235,30 @@ impl fmt::Debug for Agent {
             .field("language", language)
             .field("temperature", temperature)
             .field("speed", speed)
+            .field("accent", &Length(accent))
+            .field("manner", &Length(manner))
             .finish()
     }
 }
 
 impl fmt::Debug for CallRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { max, warning, interruptible, error_message, idle } = self;
+        let Self { max, warning, interruptible, error_message, idle, record } = self;
         f.debug_struct("CallRules")
             .field("max", max)
             .field("warning", &Length(warning))
             .field("interruptible", interruptible)
             .field("error_message", &Length(error_message))
             .field("idle", &idle.as_ref().map(|idle| idle.after))
+            .field("record", record)
             .finish()
+    }
+}
+
+/// Without the URL, which lets anybody write there.
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").field("say", &Length(&self.say)).finish_non_exhaustive()
     }
 }
 
@@ -233,6 +267,7 @@ impl fmt::Debug for OpenAiLeg {
         f.debug_struct("OpenAiLeg")
             .field("model", &self.model)
             .field("base_url", &self.base_url)
+            .field("own", &self.own)
             .field("auth", &self.auth)
             .field("key", &format_args!("***"))
             .field("turn", &self.turn)
@@ -274,6 +309,7 @@ impl fmt::Debug for Tool {
 impl fmt::Debug for Reporting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reporting")
+            .field("secret", &self.secret)
             .field("started", &self.started)
             .field("turns", &self.turns)
             .field("ended", &self.ended)

@@ -19,7 +19,7 @@ impl Issuers {
         if self.is_new(iss) {
             tracing::warn!(
                 iss = printable(iss, 128),
-                "call tokens of this app carry provider keys unsealed: the carrier stores and shows them. Seal them"
+                "call tokens of this app carry keys or secrets unsealed: the carrier stores and shows them. Seal them"
             );
         }
     }

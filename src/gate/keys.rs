@@ -7,15 +7,15 @@
 use aws_lc_rs::{
     aead::{AES_256_GCM, LessSafeKey, UnboundKey},
     agreement::PrivateKey,
-    hkdf,
 };
 use jsonwebtoken::{Algorithm, DecodingKey};
-use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     jwks,
     refusal::{Code, Refusal, printable},
 };
+use crate::derive::{Purpose, key_for};
 
 /// One thing that is wrong with the settings: which, what and the cure. Never a secret's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,14 +210,9 @@ fn select<'a, K>(
 
 /// The content key of tokens sealed with a shared secret: signing and sealing never use the same bytes.
 pub(super) fn sealing_key(secret: &[u8]) -> LessSafeKey {
-    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(secret);
-    let mut key = Zeroizing::new([0; 32]);
-    let derived = prk.expand(&[SEAL_INFO], hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut key[..]));
-    derived.expect("32 bytes are one block of this HKDF");
+    let key = key_for(Purpose::Tokens, secret);
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key[..]).expect("32 bytes are a key"))
 }
-
-const SEAL_INFO: &[u8] = b"patchcord/seal/v1";
 
 pub(super) const KID_MAX: usize = 128;
 

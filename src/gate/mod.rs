@@ -13,7 +13,9 @@
 
 mod check;
 mod check_cascade;
+mod check_persona;
 mod check_tools;
+mod check_twilio;
 mod claims;
 pub mod config;
 mod envelope;
@@ -93,6 +95,7 @@ pub struct GateSettings {
     pub providers: Providers,
     /// `MAX_CALL_SECONDS`.
     pub max_call: Duration,
+    pub openai_session: Duration,
     /// The region this machine is in.
     pub region: Option<String>,
     /// `WEBHOOK_ALLOW_PRIVATE`.
@@ -107,6 +110,7 @@ struct Rules {
     allowed: Allowed,
     providers: Providers,
     max_call: Duration,
+    openai_session: Duration,
     region: Option<String>,
     allow_private: bool,
     /// There is a secret to sign requests to the main app with.
@@ -142,6 +146,7 @@ impl Gate {
             allowed,
             providers: settings.providers,
             max_call: settings.max_call,
+            openai_session: settings.openai_session,
             region: settings.region,
             allow_private: settings.allow_private,
             signs: !settings.secrets.is_empty(),
@@ -169,7 +174,7 @@ impl Gate {
             .filter(only)
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        referenced(Value::Object(body).to_string().as_bytes(), &self.rules)
+        referenced(Value::Object(body).to_string().as_bytes(), &self.rules, None)
     }
 
     /// Marks the token as used; refuses it when it was. Once for each call.
@@ -186,13 +191,14 @@ impl Gate {
         let body = reader::read(body.value(), &[], &mut problems);
         let Some(body) = body else { return Err(problems.into_refusal()) };
         let (body, form) = check::unfold(&mut claims, body, &mut problems);
-        let literal_keys = body.keys.as_ref().is_some_and(claims::Keys::any);
+        let secret = body.report.as_ref().is_some_and(|report| report.secret.is_some());
+        let literal_keys = secret || body.keys.as_ref().is_some_and(claims::Keys::any);
         let source = match claims.config.take() {
             Some(asked) => {
                 let reference = Reference::check(&asked, self.rules.allow_private, &mut problems);
                 reference.map(|reference| Source::There { reference, token: token.into() })
             }
-            None => check::config(body, form, &self.rules, &mut problems)
+            None => check::config(body, form, &self.rules, claims.acct.as_deref(), &mut problems)
                 .map(|config| Source::Here(config.into())),
         };
         let source = match source {
@@ -201,7 +207,7 @@ impl Gate {
         };
         if literal_keys && !sealed {
             if self.rules.require_sealed {
-                let text = "the token carries provider keys that the carrier can read: seal it (REQUIRE_SEALED is set)";
+                let text = "the token carries keys or a secret that the carrier can read: seal it (REQUIRE_SEALED is set)";
                 return Err(Refusal::new(Code::TokenNotSealed, text));
             }
             self.issuers.warn_once(&claims.iss);
@@ -227,12 +233,12 @@ impl std::fmt::Debug for Gate {
     }
 }
 
-/// The configuration out of the JSON that a token points to.
-fn referenced(json: &[u8], rules: &Rules) -> Result<Config, Refusal> {
+/// The configuration out of the JSON that a token points to; the token may name the carrier's account.
+fn referenced(json: &[u8], rules: &Rules, acct: Option<&str>) -> Result<Config, Refusal> {
     let body = strict::object(json, "the configuration", Code::ClaimsMalformed)?;
     let mut problems = Problems::default();
     let body = reader::read(body.value(), &[], &mut problems);
-    let config = body.and_then(|body| check::config(body, Form::Reference, rules, &mut problems));
+    let config = body.and_then(|body| check::config(body, Form::Reference, rules, acct, &mut problems));
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         Some(_) | None => Err(problems.into_refusal()),

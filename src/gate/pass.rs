@@ -76,7 +76,7 @@ impl Pass {
             Source::Here(config) => Ok(*config),
             Source::There { reference, token } => {
                 let json = fetcher.fetch(&self.iss, &reference, &token).await;
-                json.and_then(|json| super::referenced(&json, &self.rules))
+                json.and_then(|json| super::referenced(&json, &self.rules, self.acct.as_deref()))
                     .map_err(|refusal| refusal.of(Some(&self.iss), self.jti.as_deref(), self.kid.as_deref()))
             }
         }

@@ -27,7 +27,7 @@ pub fn poke(bytes: &[u8]) {
         GATE.open(&MINTER.seal_bytes(&json!({ "alg": "dir", "enc": "A256GCM", "zip": "DEF" }), bytes), now);
     let _ =
         GATE.open(&MINTER.seal_bytes(&json!({ "alg": "dir", "enc": "A256GCM", "cty": "JWT" }), bytes), now);
-    let _ = super::referenced(bytes, &GATE.rules);
+    let _ = super::referenced(bytes, &GATE.rules, None);
     let text = Some(&*lossy);
     let _ = travel::at_upgrade(&AtUpgrade { authorization: text, telnyx: None, segment: None, query: text });
     let pairs = lossy.split('\n').filter_map(|line| line.split_once('='));
@@ -55,6 +55,7 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
             elevenlabs: Provider { key: None, base_url: "https://api.elevenlabs.io/v1".into() },
         },
         max_call: Duration::from_secs(14_400),
+        openai_session: Duration::from_secs(3_600),
         region: None,
         allow_private: false,
     };

@@ -47,7 +47,7 @@ codes! {
     TokenInflated "token_inflated" 413 "The claims are larger than 250 kB when unpacked."
     TokenNested "token_nested" 401 "What is inside a sealed token is not the signed token that `cty` promises."
     TokenSealUnsigned "token_seal_unsigned" 401 "Sealed to the relay's public key, which anybody can do, without a signed token inside."
-    TokenNotSealed "token_not_sealed" 401 "The token carries provider keys and must be sealed (`REQUIRE_SEALED`)."
+    TokenNotSealed "token_not_sealed" 401 "The token carries keys or a secret and must be sealed (`REQUIRE_SEALED`)."
     TokenExpired "token_expired" 401 "`exp` has passed."
     TokenNotYetValid "token_not_yet_valid" 401 "`nbf` or `iat` lies in the future: check both clocks."
     TokenLifetime "token_lifetime" 401 "`exp` is more than 15 minutes after `iat`, or not after it."

@@ -1,8 +1,4 @@
-//! Tools, reports and idle callers, and the parts of a token that later versions act on: recordings.
-//!
-//! They are read as strictly as the rest, so that a typo is found today, and then refused by
-//! [`not_yet`]: a call must not silently lose a recording. To switch one on, use it in `check` and take its
-//! line out of [`not_yet`].
+//! Tools, reports, recordings and idle callers, as they are written in a token.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +6,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{claims::Body, problems::Problems, refusal::Code};
-
 #[cfg(feature = "tools")]
 use schemars::JsonSchema;
-
-/// Everything of the contract that this version cannot do, in one place.
-pub(super) fn not_yet(body: &Body, problems: &mut Problems) {
-    let call = body.call.as_ref();
-    let used = [("call.record", call.is_some_and(|call| call.record.is_some()))];
-    for (path, _) in used.iter().filter(|(_, used)| *used) {
-        problems.add(
-            Code::ClaimsNotSupported,
-            *path,
-            "is not supported by this version of the relay: leave it out",
-        );
-    }
-}
 
 /// Something the agent can do, told apart by `kind`. Without one it is a function of the main app.
 #[derive(Deserialize)]
@@ -122,10 +103,12 @@ pub(super) enum Then {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
-#[expect(dead_code, reason = "recordings are not in this version")]
 pub(super) struct Record {
-    /// Where the recording is PUT.
+    /// Where the recording is PUT when the call is over: an https address, usually presigned.
     pub put_url: String,
+    /// Said before anything else. The recording begins when the caller has heard it.
+    #[cfg_attr(feature = "tools", schemars(length(max = 2000)))]
+    pub say: Option<String>,
 }
 
 /// Where the main app hears of the call.
@@ -137,7 +120,7 @@ pub(super) struct Report {
     pub url: String,
     /// `call.ended` when left out. `call.action` comes whenever there is one.
     pub events: Option<Vec<Event>>,
-    /// Signs the reports. Derived from `RELAY_SECRET` when left out.
+    /// Signs the reports: `whsec_` and base64 of 24 to 64 bytes. Derived from `RELAY_SECRET` when left out.
     #[cfg_attr(feature = "tools", schemars(with = "Option<String>"))]
     pub secret: Option<SecretString>,
 }

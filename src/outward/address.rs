@@ -6,8 +6,11 @@
 //! its mind in between gains nothing. Redirects are off for the same reason.
 
 use std::{
-    error::Error,
+    fmt,
+    future::Future,
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::Pin,
     sync::Arc,
 };
 
@@ -66,8 +69,19 @@ pub fn check(url: &str, allow_private: bool) -> Result<Url, Forbidden> {
 /// Names that only mean something inside a network. The others are judged by their addresses.
 fn is_public_name(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    let inside =
-        ["localhost", "internal", "local", "localdomain", "lan", "home", "corp", "intranet", "arpa", "onion"];
+    let inside = [
+        "localhost",
+        "internal",
+        "flycast",
+        "local",
+        "localdomain",
+        "lan",
+        "home",
+        "corp",
+        "intranet",
+        "arpa",
+        "onion",
+    ];
     match host.rsplit_once('.') {
         Some((_, last)) => !inside.contains(&last) && !host.split('.').any(str::is_empty),
         None => false,
@@ -118,29 +132,50 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
 }
 
-/// Resolves names to public addresses only. One private address among them and the name is not reached at
-/// all: such an answer is an attempt, not an accident.
-#[derive(Clone, Copy, Debug)]
+/// Who knows which addresses a name has.
+pub trait Names: Send + Sync {
+    fn addresses(&self, name: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+}
+
+/// The machine's own resolver.
+#[derive(Debug)]
+pub struct System;
+
+impl Names for System {
+    fn addresses(&self, name: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.take(ADDRESSES_MAX).collect()) })
+    }
+}
+
+/// Resolves names to addresses that may be reached. One other among them and the name is not reached at all:
+/// such an answer is an attempt, not an accident.
+#[derive(Clone)]
 pub struct Guarded {
-    pub allow_private: bool,
+    names: Arc<dyn Names>,
+    may: fn(IpAddr) -> bool,
 }
 
 impl Guarded {
-    pub fn filter(self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Forbidden> {
-        if !self.allow_private && addresses.iter().any(|address| !is_public(address.ip())) {
-            return Err(Forbidden::NotPublic);
-        }
-        Ok(addresses)
+    pub fn new(names: Arc<dyn Names>, may: fn(IpAddr) -> bool) -> Self {
+        Self { names, may }
+    }
+}
+
+impl fmt::Debug for Guarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guarded").finish_non_exhaustive()
     }
 }
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
-        let guard = *self;
+        let Self { names, may } = self.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?.take(ADDRESSES_MAX).collect();
-            let allowed = guard.filter(found).map_err(Box::<dyn Error + Send + Sync>::from)?;
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            let found = names.addresses(name.as_str().to_owned()).await?;
+            if !found.iter().all(|address| may(address.ip())) {
+                return Err(Forbidden::NotPublic.into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
 }
@@ -148,13 +183,21 @@ impl Resolve for Guarded {
 /// A client that reaches nothing but what [`check`] and [`Guarded`] let through. Give it only checked URLs:
 /// an address written as a number is never resolved, so the guard does not see it.
 pub fn client(allow_private: bool, tls: rustls::ClientConfig) -> reqwest::Result<Client> {
+    let may = if allow_private { |_| true } else { is_public };
+    client_with(Guarded::new(Arc::new(System), may), tls)
+}
+
+/// The same with names and rules of one's own. The guard is asked once for each connection, and its answer is
+/// where the connection goes: nobody asks again in between.
+pub fn client_with(guard: Guarded, tls: rustls::ClientConfig) -> reqwest::Result<Client> {
     Client::builder()
         .tls_backend_preconfigured(tls)
-        .dns_resolver(Arc::new(Guarded { allow_private }))
+        .dns_resolver(Arc::new(guard))
         .redirect(redirect::Policy::none())
         .referer(false)
         .no_proxy()
         .build()
 }
 
+/// More of a name's addresses are not tried.
 const ADDRESSES_MAX: usize = 32;

@@ -2,20 +2,21 @@
 //!
 //! Standard Webhooks: an id, a time and a signature over both and the body. The key is derived from
 //! `RELAY_SECRET`, which signs nothing else; while several secrets are in force, each signs, and the app needs
-//! to know one of them.
+//! to know one of them. A report that has a secret of its own is signed with that alone.
 
 use std::{
     fmt,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_lc_rs::{hkdf, hmac};
+use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use reqwest::{Client, RequestBuilder, Url};
-use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+use secrecy::{ExposeSecret, SecretString};
 
-use super::address;
+use super::{address, report_secret::ReportSecret};
+use crate::derive::{Purpose, key_for};
 
 pub struct Webhooks {
     client: Client,
@@ -33,26 +34,36 @@ impl Webhooks {
     }
 
     /// A signed POST of JSON. Whoever gets the same `id` twice has got the same message twice.
-    pub fn post(&self, url: Url, id: &str, body: Bytes, now: SystemTime) -> RequestBuilder {
+    pub fn post(
+        &self,
+        url: Url,
+        id: &str,
+        body: Bytes,
+        own: Option<&ReportSecret>,
+        now: SystemTime,
+    ) -> RequestBuilder {
         let time = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
         self.client
             .post(url)
             .header("content-type", "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", time)
-            .header("webhook-signature", self.signatures(id, time, &body))
+            .header("webhook-signature", self.signatures(id, time, &body, own))
             .header("idempotency-key", id)
             .body(body)
     }
 
-    fn signatures(&self, id: &str, time: u64, body: &[u8]) -> String {
+    fn signatures(&self, id: &str, time: u64, body: &[u8], own: Option<&ReportSecret>) -> String {
         let sign = |key: &hmac::Key| {
             let mut signer = hmac::Context::with_key(key);
             signer.update(format!("{id}.{time}.").as_bytes());
             signer.update(body);
             format!("v1,{}", STANDARD.encode(signer.sign()))
         };
-        self.keys.iter().map(sign).collect::<Vec<_>>().join(" ")
+        match own {
+            Some(own) => sign(&own.key()),
+            None => self.keys.iter().map(sign).collect::<Vec<_>>().join(" "),
+        }
     }
 }
 
@@ -62,20 +73,9 @@ impl fmt::Debug for Webhooks {
     }
 }
 
-/// The bytes that sign, from a secret that also signs tokens: never the same.
-pub fn signing_bytes(secret: &[u8]) -> Zeroizing<[u8; 32]> {
-    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(secret);
-    let mut bytes = Zeroizing::new([0; 32]);
-    let derived = prk.expand(&[INFO], hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut bytes[..]));
-    derived.expect("32 bytes are one block of this HKDF");
-    bytes
-}
-
 fn key(secret: &[u8]) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA256, &signing_bytes(secret)[..])
+    hmac::Key::new(hmac::HMAC_SHA256, &key_for(Purpose::Webhooks, secret)[..])
 }
-
-const INFO: &[u8] = b"patchcord/webhook/v1";
 
 #[cfg(test)]
 mod tests {
@@ -89,8 +89,11 @@ mod tests {
             ["0123456789abcdef0123456789abcdef".into(), "another-secret-of-thirty-two-byt".into()];
         let tls = std::sync::Arc::unwrap_or_clone(tls::for_requests(&[]));
         let webhooks = Webhooks::new(false, tls, &secrets).unwrap();
-        let signatures = webhooks.signatures("msg_1", 1_795_178_400, br#"{"a":1}"#);
+        let signatures = webhooks.signatures("msg_1", 1_795_178_400, br#"{"a":1}"#, None);
         assert_eq!(signatures, EXPECTED);
+        let own = ReportSecret::parse("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+        let signature = webhooks.signatures("msg_1", 1_795_178_400, br#"{"a":1}"#, Some(&own));
+        assert_eq!(signature, "v1,uqpp3jVzyCuqG3mGxlUabS8R2p2N6DlxOCuG6zautdI=");
     }
 
     const EXPECTED: &str =

@@ -5,7 +5,13 @@ use std::time::{Duration, SystemTime};
 use call::{Failure, LegEnd, LegUse, Line, Speaker, Summary, ToolLine, Turn, TurnTold};
 use serde_json::{Map, Value, json};
 
-use crate::{gate::Config, utc::rfc3339};
+use super::bill;
+use crate::{
+    costs::Bill,
+    gate::Config,
+    recording::{Outcome, Trouble},
+    utc::rfc3339,
+};
 
 /// Who and where.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +32,19 @@ pub fn started(names: &Names, config: &Config, at: SystemTime) -> Value {
 }
 
 /// `call.ended`: everything that there is to know of it.
-pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) -> Value {
-    let Summary { reason, lasted, was_live, tally, usage, transcript, turns, tools, legs } = summary;
+pub fn ended(names: &Names, config: &Config, summary: &Summary, bill: &Bill, at: SystemTime) -> Value {
+    let Summary {
+        reason,
+        lasted,
+        was_live,
+        tally,
+        usage: _,
+        transcript,
+        turns,
+        tools,
+        legs,
+        recorded_from: _,
+    } = summary;
     let began = at.checked_sub(*lasted).unwrap_or(at);
     json!({
         "type": "call.ended",
@@ -40,18 +57,11 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, at: SystemTime) 
             "connected": was_live,
             "reason": reason.name(),
             "legs": legs.iter().map(|used| leg(config, used)).collect::<Vec<_>>(),
+            "recording": null,
             "transcript": conversation(transcript, tools),
             "latency": turns.iter().map(answered).collect::<Vec<_>>(),
-            "usage": {
-                "text_tokens_in": usage.text_in,
-                "text_tokens_cached": usage.text_cached,
-                "text_tokens_out": usage.text_out,
-                "audio_tokens_in": usage.audio_in,
-                "audio_tokens_cached": usage.audio_cached,
-                "audio_tokens_out": usage.audio_out,
-                "transcription_tokens": usage.transcription_tokens,
-                "transcription_seconds": (usage.transcription_seconds * 10.0).round() / 10.0,
-            },
+            "usage": bill::usage(bill),
+            "cost": bill::cost(bill),
             "counts": {
                 "turns": tally.turns,
                 "replies": tally.replies,
@@ -119,6 +129,20 @@ fn latency(turn: &Turn) -> Value {
     fields.insert("thought_ahead".into(), json!(turn.ahead));
     fields.insert("estimated".into(), json!(turn.estimated));
     Value::Object(fields)
+}
+
+/// Into such a report: what became of the recording, which begins there in the call.
+pub fn tell_recording(ended: &mut Value, from: Option<Duration>, outcome: &Outcome) {
+    let failure = |trouble: &Trouble| json!({ "kind": trouble.kind(), "detail": trouble.to_string() });
+    ended["data"]["recording"] = json!({
+        "outcome": outcome.name(),
+        "complete": outcome.is_complete(),
+        "from_ms": from.map(millis),
+        "seconds": seconds(outcome.lasts),
+        "bytes": outcome.bytes,
+        "attempts": outcome.attempts,
+        "failure": outcome.trouble.as_ref().map(failure),
+    });
 }
 
 /// `call.action`: the main app has to do something, and says with 2xx that it will.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, warn};
 
-use super::{Report, spool::Spool};
+use super::{Lock, Report, spool::Spool};
 use crate::{metrics::Metrics, outward::webhooks::Webhooks};
 
 /// All deliveries of the process. Clones are the same.
@@ -43,8 +43,8 @@ enum Tried {
 }
 
 impl Reports {
-    pub fn new(webhooks: Arc<Webhooks>, metrics: Arc<Metrics>, spool: Option<&Path>) -> Self {
-        let spool = spool.map(Spool::new);
+    pub fn new(webhooks: Arc<Webhooks>, metrics: Arc<Metrics>, spool: Option<&Path>, lock: Lock) -> Self {
+        let spool = spool.map(|directory| Spool::new(directory, lock));
         let (tasks, waiting, hurry) = Default::default();
         Self(Arc::new(Shared { webhooks, metrics, spool, tasks, waiting, hurry }))
     }
@@ -63,6 +63,11 @@ impl Reports {
                 error!(%error, "REPORT_SPOOL_DIR cannot be read: reports in it wait for the next start")
             }
         }
+    }
+
+    /// What is to be sent if the process does not live to send something better under the same id.
+    pub async fn hold(&self, report: &Report) {
+        self.0.keep(report).await;
     }
 
     /// Comes back at once. What becomes of it is seen in metrics and log.
@@ -143,8 +148,8 @@ impl Shared {
     }
 
     async fn attempt(&self, report: &Report) -> Tried {
-        let request =
-            self.webhooks.post(report.url.clone(), &report.id, report.body.clone(), SystemTime::now());
+        let Report { id, url, body, secret } = report;
+        let request = self.webhooks.post(url.clone(), id, body.clone(), secret.as_ref(), SystemTime::now());
         let response = tokio::select! {
             response = request.send() => response,
             () = sleep(ATTEMPT) => return Tried::NotNow("it did not answer in time".into()),
@@ -232,9 +237,9 @@ mod tests {
         let secrets = [secrecy::SecretString::from("0123456789abcdef0123456789abcdef")];
         let tls = Arc::unwrap_or_clone(tls::for_requests(&[]));
         let webhooks = Arc::new(Webhooks::new(true, tls, &secrets).unwrap());
-        let reports = Reports::new(webhooks, metrics.clone(), None);
+        let reports = Reports::new(webhooks, metrics.clone(), None, Lock::new([]));
         let url = Url::parse("http://127.0.0.1:1/report").unwrap();
-        reports.send(Report { id: "call_1_ended".into(), url, body: Bytes::from("{}") });
+        reports.send(Report { id: "call_1_ended".into(), url, body: Bytes::from("{}"), secret: None });
         (reports, metrics)
     }
 
@@ -260,7 +265,7 @@ mod tests {
         let (reports, metrics) = to_nobody();
         let report = |id: &str| {
             let url = Url::parse("http://127.0.0.1:1/report").unwrap();
-            Report { id: id.into(), url, body: Bytes::from("{}") }
+            Report { id: id.into(), url, secret: None, body: Bytes::from("{}") }
         };
         let waiting = || reports.0.waiting.load(Ordering::Relaxed);
         reports.send_if_room(report("call_1_turn_1"));

@@ -4,17 +4,22 @@
 //! `REPORT_SPOOL_DIR` in a file from the first moment, so that not even a crash loses it. What cannot be
 //! delivered is logged whole. The id stays the same, so who hears twice knows it.
 
+mod bill;
 mod body;
 mod delivery;
+mod lock;
 mod spool;
 
 pub use self::{
-    body::{Names, ended, started, transfer, turn},
+    body::{Names, ended, started, tell_recording, transfer, turn},
     delivery::Reports,
+    lock::Lock,
 };
 
 use bytes::Bytes;
 use reqwest::Url;
+
+use crate::outward::report_secret::ReportSecret;
 
 /// One message to the main app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,4 +28,6 @@ pub struct Report {
     pub url: Url,
     /// JSON.
     pub body: Bytes,
+    /// Signs it, when the main app chose one.
+    pub secret: Option<ReportSecret>,
 }

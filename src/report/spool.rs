@@ -9,11 +9,15 @@ use std::{
 use bytes::Bytes;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
-use super::Report;
+use super::{Lock, Report};
 
 #[derive(Clone, Debug)]
-pub(super) struct Spool(PathBuf);
+pub(super) struct Spool {
+    directory: PathBuf,
+    lock: Lock,
+}
 
 /// As it lies on disk. The body is JSON itself, and kept to the byte: it is what was signed.
 #[derive(Serialize, Deserialize)]
@@ -21,16 +25,21 @@ struct Kept {
     id: String,
     url: String,
     body: String,
+    /// Locked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
 }
 
 impl Spool {
-    pub fn new(directory: &Path) -> Self {
-        Self(directory.to_owned())
+    pub fn new(directory: &Path, lock: Lock) -> Self {
+        Self { directory: directory.to_owned(), lock }
     }
 
     /// Whole or not at all: a file with a half of it would be worse than none.
     pub fn keep(&self, report: &Report) -> io::Result<()> {
+        let locked = |secret| self.lock.lock(secret, &place(&report.id, &report.url)).ok_or_else(no_lock);
         let kept = Kept {
+            secret: report.secret.as_ref().map(locked).transpose()?,
             id: report.id.clone(),
             url: report.url.to_string(),
             body: String::from_utf8_lossy(&report.body).into_owned(),
@@ -53,16 +62,25 @@ impl Spool {
 
     /// What was left by an earlier process, the oldest names first.
     pub fn left(&self) -> io::Result<Vec<Report>> {
-        let mut paths: Vec<PathBuf> = fs::read_dir(&self.0)?
+        let mut paths: Vec<PathBuf> = fs::read_dir(&self.directory)?
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.extension().is_some_and(|end| end == "json"))
             .collect();
         paths.sort();
         let read = |path: &PathBuf| -> Option<Report> {
-            let Kept { id, url, body } = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+            let Kept { id, url, body, secret } =
+                serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
             let url = Url::parse(&url).ok()?;
             // A file that somebody else put there is not sent anywhere.
-            (self.path(&id) == *path).then(|| Report { id, url, body: Bytes::from(body) })
+            (self.path(&id) == *path).then_some(())?;
+            let secret = match secret.map(|secret| self.lock.open(&secret, &place(&id, &url))) {
+                Some(None) => {
+                    warn!(report = id, "{STRANGE_LOCK}");
+                    return None;
+                }
+                opened => opened.flatten(),
+            };
+            Some(Report { id, url, body: Bytes::from(body), secret })
         };
         Ok(paths.iter().filter_map(read).take(MOST).collect())
     }
@@ -70,9 +88,23 @@ impl Spool {
     /// Ids are ours, of letters, digits and `_`; nothing else gets into a path.
     fn path(&self, id: &str) -> PathBuf {
         let name: String = id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-        self.0.join(format!("{name}.json"))
+        self.directory.join(format!("{name}.json"))
     }
 }
+
+/// What a secret belongs to.
+fn place(id: &str, url: &Url) -> String {
+    format!("{id} {url}")
+}
+
+fn no_lock() -> io::Error {
+    io::Error::other(
+        "a report with a secret of its own is not kept on disk without RELAY_SECRET to lock it with",
+    )
+}
+
+const STRANGE_LOCK: &str = "a report in REPORT_SPOOL_DIR has its secret locked with another RELAY_SECRET and stays there: \
+    start once with the old one beside the new (`kid=secret,kid=secret`)";
 
 /// At once after a start; the rest waits for the next one.
 const MOST: usize = 10_000;
@@ -80,13 +112,18 @@ const MOST: usize = 10_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outward::report_secret::ReportSecret;
 
     #[test]
     fn what_is_kept_is_found_again_and_rubbish_is_not() {
         let directory = std::env::temp_dir().join(format!("patchcord-spool-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
-        let spool = Spool::new(&directory);
+        let secrets = ["old-secret-of-thirty-two-bytes-and", "new-secret-of-thirty-two-bytes-and"];
+        let [old, new] = secrets.map(secrecy::SecretString::from);
+        let spool = Spool::new(&directory, Lock::new([&old]));
+        let own = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
         let report = |id: &str| Report {
+            secret: id.ends_with('a').then(|| ReportSecret::parse(own).unwrap()),
             id: id.into(),
             url: Url::parse("https://app.example.com/report").unwrap(),
             body: Bytes::from("{\"a\":\"é\"}"),
@@ -97,6 +134,13 @@ mod tests {
         fs::write(directory.join("rubbish.json"), "{").unwrap();
         fs::write(directory.join("call_c.tmp"), "{").unwrap();
         fs::copy(directory.join("call_a.json"), directory.join("other.json")).unwrap();
+        assert_eq!(spool.left().unwrap(), [report("call_a"), report("call_b")]);
+        let text = fs::read_to_string(directory.join("call_a.json")).unwrap();
+        assert!(!text.contains("AAECAwQ"), "{text}");
+        let after = Spool::new(&directory, Lock::new([&new]));
+        assert_eq!(after.left().unwrap(), [report("call_b")], "the other one waits for its key");
+        let without = Spool::new(&directory, Lock::new([]));
+        assert!(without.keep(&report("call_a")).is_err() && without.keep(&report("call_b")).is_ok());
         assert_eq!(spool.left().unwrap(), [report("call_a"), report("call_b")]);
         spool.forget("call_a").unwrap();
         assert_eq!(spool.left().unwrap(), [report("call_b")]);

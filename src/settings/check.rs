@@ -14,6 +14,7 @@ use std::{
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{BaseUrl, LogFormat, Problems, Provider, Secret, address};
+use crate::costs::{Faults, Prices};
 
 pub struct Check<'a> {
     problems: &'a mut Problems,
@@ -40,7 +41,7 @@ impl<'a> Check<'a> {
         read_file(Path::new(&file))
             .inspect_err(|error| {
                 let cure = "check that the file is there, and that this user may read it";
-                self.problems.add(file_name, format_args!("cannot be read ({})", error.kind()), cure);
+                self.problems.add(file_name, unreadable(error), cure);
             })
             .ok()
     }
@@ -152,6 +153,21 @@ impl<'a> Check<'a> {
         Some(path)
     }
 
+    /// The relay's own prices, and those of the file over them.
+    pub fn prices(&mut self, name: &str, file: Option<String>) -> Prices {
+        let own = Prices::default();
+        let Some(file) = file else { return own };
+        let cure = "its form is that of src/costs/prices.json, and the README explains it";
+        let read = text(Path::new(&file)).map_err(|error| Faults(vec![unreadable(&error)]));
+        match read.and_then(|text| own.clone().overlaid(&text)) {
+            Ok(prices) => prices,
+            Err(Faults(faults)) => {
+                faults.iter().for_each(|fault| self.problems.add(name, fault, cure));
+                own
+            }
+        }
+    }
+
     /// `Targets` alone would take `inof` for the name of a module and then log everything of it.
     pub fn log(&mut self, name: &str, text: Option<String>) -> Targets {
         let text = text.unwrap_or_else(|| "info".to_owned());
@@ -200,10 +216,18 @@ impl<'a> Check<'a> {
 }
 
 fn read_file(path: &Path) -> std::io::Result<Secret> {
-    let mut text = String::new();
-    File::open(path)?.take(LONGEST_FILE).read_to_string(&mut text)?;
-    Ok(Secret::new(text.trim()))
+    Ok(Secret::new(text(path)?.trim()))
 }
 
-/// Far above any secret or key set; a wrong path must not fill the memory.
+fn text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST_FILE).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn unreadable(error: &std::io::Error) -> String {
+    format!("cannot be read ({})", error.kind())
+}
+
+/// Far above any secret, key set or price table; a wrong path must not fill the memory.
 const LONGEST_FILE: u64 = 1 << 20;

@@ -14,6 +14,7 @@ use std::{
     ffi::OsString,
     net::{IpAddr, Ipv6Addr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,7 +27,10 @@ pub use self::{
     secret::Secret,
 };
 use self::{check::Check, raw::Raw};
-use crate::gate::{self, Gate, GateSettings};
+use crate::{
+    costs::Prices,
+    gate::{self, Gate, GateSettings},
+};
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -51,15 +55,23 @@ pub struct Settings {
     pub deepgram: Provider,
     pub groq: Provider,
     pub elevenlabs: Provider,
+    /// Twilio's REST API. Its keys come in tokens only.
+    pub twilio_base_url: BaseUrl,
     /// Host names in small letters.
     pub upstream_allow: Vec<String>,
 
     pub max_calls: usize,
     pub max_pending: usize,
     pub max_call: Duration,
+    /// How long a session at OpenAI may last before OpenAI ends it.
+    pub openai_session: Duration,
     pub drain: Duration,
     pub webhook_allow_private: bool,
     pub report_spool_dir: Option<PathBuf>,
+    pub prices: Arc<Prices>,
+    /// Where recordings lie until they are uploaded, and how many bytes of them.
+    pub recording_dir: PathBuf,
+    pub recording_max: u64,
 
     pub log: Targets,
     pub log_format: LogFormat,
@@ -135,6 +147,7 @@ impl Settings {
             upstream_allow: self.upstream_allow.clone(),
             providers,
             max_call: self.max_call,
+            openai_session: self.openai_session,
             region: self.fly.region.clone(),
             allow_private: self.webhook_allow_private,
         }
@@ -171,6 +184,8 @@ impl Settings {
             raw.elevenlabs_api_key,
             "https://api.elevenlabs.io/v1",
         );
+        let twilio_base_url =
+            check.provider("TWILIO_BASE_URL", raw.twilio_base_url, None, "https://api.twilio.com").base_url;
         Self {
             relay_secret,
             jwks,
@@ -187,13 +202,26 @@ impl Settings {
             deepgram,
             groq,
             elevenlabs,
+            twilio_base_url,
             upstream_allow: check.hosts("UPSTREAM_ALLOW", raw.upstream_allow),
             max_calls: check.number("MAX_CALLS", raw.max_calls, 1000, 1..=100_000) as usize,
             max_pending: check.number("MAX_PENDING", raw.max_pending, 64, 1..=100_000) as usize,
             max_call: check.seconds("MAX_CALL_SECONDS", raw.max_call_seconds, 14_400, 1..=86_400),
+            openai_session: check.seconds(
+                "OPENAI_SESSION_SECONDS",
+                raw.openai_session_seconds,
+                3_600,
+                10..=86_400,
+            ),
             drain: check.seconds("DRAIN_SECONDS", raw.drain_seconds, 290, 0..=86_400),
             webhook_allow_private: check.flag("WEBHOOK_ALLOW_PRIVATE", raw.webhook_allow_private, false),
             report_spool_dir: check.directory("REPORT_SPOOL_DIR", raw.report_spool_dir),
+            prices: check.prices("PRICES_FILE", raw.prices_file).into(),
+            recording_dir: check
+                .directory("RECORDING_DIR", raw.recording_dir)
+                .unwrap_or_else(std::env::temp_dir),
+            recording_max: check.number("RECORDING_MAX_MB", raw.recording_max_mb, 4_096, 1..=10_000_000)
+                << 20,
             log: check.log("LOG", raw.log),
             log_format: check.log_format("LOG_FORMAT", raw.log_format),
             fly: Fly { region: raw.fly_region, machine: raw.fly_machine_id, app: raw.fly_app_name },
@@ -225,6 +253,7 @@ mod tests {
         assert_eq!((settings.max_call.as_secs(), settings.drain.as_secs()), (14_400, 290));
         assert_eq!(settings.openai.base_url.websocket("/realtime"), "wss://api.openai.com/v1/realtime");
         assert_eq!((settings.require_call_binding, settings.require_sealed), (true, false));
+        assert_eq!(settings.twilio_base_url.http(""), "https://api.twilio.com");
         assert_eq!(settings.audience, "patchcord");
         assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
     }
@@ -249,7 +278,11 @@ mod tests {
             ("DEEPGRAM_BASE_URL", "sk-oops"),
             ("GROQ_BASE_URL", "sk-oops"),
             ("ELEVENLABS_BASE_URL", "sk-oops"),
+            ("TWILIO_BASE_URL", "http://sk-oops.example.com"),
             ("REPORT_SPOOL_DIR", "/sk-oops/nowhere"),
+            ("PRICES_FILE", "/sk-oops/prices.json"),
+            ("RECORDING_DIR", "/sk-oops/nowhere"),
+            ("RECORDING_MAX_MB", "sk-oops"),
             ("LOG", "sk-oops"),
             ("LOG_FORMAT", "sk-oops"),
             ("RELAY_JWKS", "sk-oops"),
@@ -320,6 +353,29 @@ mod tests {
         for bad in ["inof", "verbose", "info,debgu", "patchcord=loud", "=info"] {
             assert!(read(&[("LOG", bad)]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_price_table_is_read_at_start_and_its_faults_are_told() {
+        let path = std::env::temp_dir().join(format!("patchcord-prices-{}", std::process::id()));
+        let table = |date: &str, more: &str| {
+            let row = r#""provider": "groq", "model": "m", "per": "million tokens", "text_in": 1"#;
+            std::fs::write(&path, format!(r#"{{ "date": "{date}", "prices": [ {{ {row} {more} }} ] }}"#))
+                .unwrap();
+            read(&[("PRICES_FILE", path.to_str().unwrap())])
+        };
+        let good = table("2027-01-31", "");
+        let both = table("yesterday", r#", "text_out": -2"#);
+        let typo = table("2027-01-31", r#", "text_outt": 2"#);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(good.unwrap().prices.date(), "2027-01-31");
+        assert_ne!(read(&[]).unwrap().prices.date(), "2027-01-31");
+        let both = both.unwrap_err().to_string();
+        assert_eq!(both.lines().count(), 2, "{both}");
+        assert!(both.contains("PRICES_FILE: `date` is not a day"), "{both}");
+        assert!(both.contains("prices[0] (groq, m): `text_out` is negative"), "{both}");
+        let typo = typo.unwrap_err().to_string();
+        assert!(typo.contains("PRICES_FILE") && typo.contains("unknown field `text_outt`"), "{typo}");
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! How many sockets the system lets this process have.
+//! How many sockets and files the system lets this process have.
 //!
 //! The limit is only read: raising it needs a system call that our safe code does not make. What starts the
 //! process can raise it (`ulimit -n`, `LimitNOFILE=`), so a limit that is too low is said at start.
 
-/// Sockets of one call: the carrier's, the leg's, and one for a request (a tool, a report).
-const PER_CALL: u64 = 3;
+/// Of one call: the sockets of carrier and leg, one for a request (a tool, a report), and the file of its recording.
+const PER_CALL: u64 = 4;
 /// What the process needs whatever happens: listeners, timers, health checks, logs.
 const SPARE: u64 = 256;
 
@@ -44,8 +44,8 @@ mod tests {
 
     #[test]
     fn a_limit_too_low_for_the_calls_is_said_with_its_cure() {
-        assert_eq!(warning(3256, 1000), None);
+        assert_eq!(warning(4256, 1000), None);
         let said = warning(1024, 1000).unwrap();
-        assert!(said.contains("ulimit -n 3256") && said.contains("MAX_CALLS to 256"), "{said}");
+        assert!(said.contains("ulimit -n 4256") && said.contains("MAX_CALLS to 192"), "{said}");
     }
 }

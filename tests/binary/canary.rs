@@ -11,10 +11,12 @@ use sim::{
     elevenlabs::ElevenLabs,
     openai::{Behaviour, ConnectError, Faults, OpenAi, OpenAiOptions},
     phone::{Phone, PhoneOptions},
+    twilio::Twilio,
     voice::speech,
 };
 
 const KEY: &str = "sk-CANARYKEY0123456789";
+const REPORT_SECRET: &str = "whsec_CANARYCANARYCANARYCANARYCANARYCANARYCANA";
 
 fn agent(key: &str) -> Value {
     json!({
@@ -22,6 +24,7 @@ fn agent(key: &str) -> Value {
         "legs": [{ "kind": "openai", "model": "gpt-realtime-2.1-mini" }],
         "keys": { "openai": key, "deepgram": "CANARY-deepgram" },
         "context": { "note": "CANARY-context" },
+        "call": { "record": { "put_url": "http://127.0.0.1:1/CANARY-kept?signature=CANARY" } },
     })
 }
 
@@ -33,9 +36,19 @@ fn cascade(key: &str, ear: &str, mouth: Value, tool: &str) -> Value {
             "llm": { "provider": "groq", "model": "openai/gpt-oss-20b", "extra": { "seed": 7 } },
             "tts": mouth,
         }],
-        "tools": [{ "name": "lookup", "url": tool, "description": "CANARY-description" }],
-        "keys": { "deepgram": key, "groq": key, "elevenlabs": key },
+        "tools": [
+            { "name": "lookup", "url": tool, "description": "CANARY-description" },
+            { "kind": "transfer", "targets": { "sales": "+15550199" } },
+        ],
+        "keys": {
+            "deepgram": key, "groq": key, "elevenlabs": key,
+            "twilio": {
+                "account_sid": format!("AC{}", "0".repeat(32)),
+                "api_key": format!("SK{}", "c".repeat(32)), "api_secret": "CANARY-twilio",
+            },
+        },
         "context": { "note": "CANARY-context" },
+        "call": { "record": { "put_url": format!("{tool}?signature=CANARY") } },
     })
 }
 
@@ -66,18 +79,25 @@ async fn nothing_secret_is_ever_printed() {
         let (chat, elevenlabs) =
             (Chat::start(ChatOptions::default()).await.unwrap(), ElevenLabs::start().await.unwrap());
         let parts = [deepgram.base_url(), chat.base_url(), elevenlabs.base_url()];
+        // It takes no key at all.
+        let twilio = Twilio::start().await.unwrap();
+        let twilio_url = twilio.base_url();
         let app = App::start().await.unwrap();
+        app.answer("/CANARY-report", app::Answer::json(&json!({})).cuts(1));
         app.answer("/CANARY-path", app::Answer::json(&json!({ "secret": "CANARY-result" })));
         let arguments = r#"{"order":"CANARY-argument"}"#;
+        let transfer = chat::ToolCall::new("call_2", "transfer", r#"{"target":"sales"}"#);
         let thinks = chat::Behaviour::default()
             .on("hello", chat::Answer::call("call_1", "lookup", arguments))
-            .on_result("lookup", chat::Answer::say("Done."));
+            .on_result("lookup", chat::Answer::say("Done.").tool(transfer))
+            .on_result("transfer", chat::Answer::say("I am sorry."));
         chat.behave(KEY, thinks);
         let variables = [
             ("WEBHOOK_ALLOW_PRIVATE", "true"),
             ("DEEPGRAM_BASE_URL", parts[0].as_str()),
             ("GROQ_BASE_URL", parts[1].as_str()),
             ("ELEVENLABS_BASE_URL", parts[2].as_str()),
+            ("TWILIO_BASE_URL", twilio_url.as_str()),
             ("LOG", "trace"),
             ("LOG_FORMAT", format),
             ("OPENAI_BASE_URL", base_url.as_str()),
@@ -86,7 +106,9 @@ async fn nothing_secret_is_ever_printed() {
         let relay = Binary::start(&variables);
         let mut seen = Vec::new();
         for key in &keys {
-            let phone = relay.call(&agent(key)).await;
+            let mut claims = agent(key);
+            claims["report"] = json!({ "url": app.url("/CANARY-report"), "secret": REPORT_SECRET });
+            let phone = relay.call(&claims).await;
             if key == KEY {
                 phone.agent_finished(Duration::from_millis(200), LIMIT).await.unwrap();
                 phone.say(speech(Duration::from_millis(800), 1));
@@ -100,6 +122,7 @@ async fn nothing_secret_is_ever_printed() {
         let flux = || json!({ "provider": "deepgram", "voice": "flux-kit-en" });
         let other = || json!({ "provider": "elevenlabs", "voice": "v" });
         let (good, broken) = (app.url("/CANARY-path"), "http://127.0.0.1:1/CANARY-path".to_owned());
+        let mut told = 0;
         for (key, ear, mouth, tool) in [
             (KEY, "deepgram", other(), &good),
             (KEY, "elevenlabs", flux(), &broken),
@@ -110,12 +133,16 @@ async fn nothing_secret_is_ever_printed() {
             if key == KEY {
                 phone.agent_finished(Duration::from_millis(200), LIMIT).await.unwrap();
                 phone.say(speech(Duration::from_millis(800), 1));
-                phone.agent_finished(Duration::from_millis(200), LIMIT).await.unwrap();
+                assert_eq!(twilio.request(told, LIMIT).await.unwrap().status, 401);
+                told += 1;
                 phone.hang_up();
             }
             seen.push(format!("{:?}", phone.ended(LIMIT).await.unwrap()));
         }
-        assert_eq!(app.posts("/CANARY-path").len(), 1, "the tool was called");
+        let posts = app.posts("/CANARY-path");
+        assert_eq!(posts.iter().filter(|post| post.method == "POST").count(), 1, "the tool was called");
+        assert!(posts.iter().any(|post| post.method == "PUT"), "a call was recorded");
+        assert!(app.posts("/CANARY-report").len() > 1, "reports came, after one that was cut");
         seen.extend(refusals(&relay).await);
         for path in ["/metrics", "/health"] {
             seen.push(relay.ops(path).await);

@@ -66,7 +66,10 @@ async fn legs_that_work_say_how_fast() {
         cascade(flux, "openai/gpt-oss-20b", json!({ "provider": "deepgram", "voice": "flux-kit-en" })),
         cascade(scribe, "openai/gpt-oss-20b", json!({ "provider": "elevenlabs", "voice": "v" })),
     ]);
-    let (content, lines) = check("good", legs).await;
+    let (content, mut lines) = check("good", legs).await;
+    // Nobody has found a price for this voice: worth a look, and no reason to be discontent.
+    let odd = lines.remove(2);
+    assert!(odd.starts_with("look") && odd.contains("flux-kit-en has no price"), "{odd}");
     assert!(content && lines.len() == 3, "{lines:?}");
     for (line, kind) in lines.iter().zip(["openai", "cascade", "cascade"]) {
         assert!(line.starts_with("ok") && line.contains(kind) && line.contains("speaks after"), "{line}");
@@ -104,9 +107,14 @@ async fn a_file_that_no_relay_would_take_says_why() {
     assert!(!content && lines[0].contains("legs[0].modle"), "{lines:?}");
 }
 
-#[test]
+#[tokio::test(flavor = "multi_thread")]
 #[cfg(feature = "tools")]
-fn the_pretend_providers_of_the_command_line_serve_every_kind_of_leg_on_one_port() {
+async fn the_pretend_providers_of_the_command_line_serve_every_kind_of_leg_on_one_port() {
+    use patchcord::outward::{
+        requests::Clients,
+        tls,
+        twilio::{Account, Twilio, Update},
+    };
     use std::{
         io::{BufRead, BufReader},
         process::Stdio,
@@ -121,7 +129,12 @@ fn the_pretend_providers_of_the_command_line_serve_every_kind_of_leg_on_one_port
             break;
         }
     }
-    assert_eq!(variables.len(), 8, "{variables:?}");
+    assert_eq!(variables.len(), 9, "{variables:?}");
+    let (_, twilio) = variables.iter().find(|(name, _)| name == "TWILIO_BASE_URL").unwrap();
+    let twilio = Twilio::new(Clients::new(&tls::for_requests(&[])).unwrap(), twilio.clone());
+    let sid = |letters: &str| letters.to_owned() + &"0".repeat(32);
+    let account = Account { sid: sid("AC"), key: sid("SK").into(), secret: "any".into() };
+    assert_eq!(twilio.update(&account, &sid("CA"), &Update::Completed).await, Ok(()));
     let legs = json!([
         { "kind": "openai" },
         cascade(json!({ "provider": "deepgram" }), "openai/gpt-oss-20b", json!({ "provider": "deepgram", "voice": "flux-kit-en" })),

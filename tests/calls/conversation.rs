@@ -13,7 +13,10 @@ use crate::house::{House, LIMIT};
 
 fn greeting_agent(key: &str) -> Value {
     json!({
-        "agent": { "prompt": "You answer the phone for a bakery.", "greeting": "Hello, this is the bakery." },
+        "agent": {
+            "prompt": "You answer the phone for a bakery.", "greeting": "Hello, this is the bakery.",
+            "speed": 1.1, "accent": "Scottish", "manner": "warm and unhurried",
+        },
         "legs": [{ "kind": "openai", "model": "gpt-realtime-2.1-mini" }],
         "keys": { "openai": key },
     })
@@ -35,6 +38,10 @@ async fn the_agent_greets_listens_and_answers() {
     phone.agent_finished(Duration::from_millis(300), LIMIT).await.unwrap();
     let leg = provider.connection("sk-1", LIMIT).await.unwrap();
     assert_eq!(leg.look(|ledger| ledger.responses_done()), 2);
+    let session = leg.look(|ledger| ledger.session.clone());
+    let instructions = session["instructions"].as_str().unwrap();
+    assert!(instructions.ends_with("\nAccent: Scottish\nManner: warm and unhurried"), "{instructions}");
+    assert_eq!(session["audio"]["output"]["speed"], 1.1);
     phone.hang_up();
     assert_eq!(phone.ended(LIMIT).await.unwrap(), PhoneEnd::HungUp { answered: true });
     assert_eq!(provider.violations(), Vec::<String>::new());

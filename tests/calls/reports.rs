@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::{constant_time, hmac};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use patchcord::outward::webhooks::signing_bytes;
+use patchcord::derive::{Purpose, key_for};
 use serde_json::{Value, json};
 use sim::{
     app::{Answer, App, Post},
@@ -19,7 +19,12 @@ use crate::{
 
 /// Whether somebody with our secret has signed exactly this.
 fn is_signed(post: &Post) -> bool {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &signing_bytes(SECRET.as_bytes())[..]);
+    is_signed_with(post, &key_for(Purpose::Webhooks, SECRET.as_bytes())[..])
+}
+
+/// Whether somebody with these bytes has, and nobody else.
+fn is_signed_with(post: &Post, bytes: &[u8]) -> bool {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, bytes);
     let mut text =
         format!("{}.{}.", post.header("webhook-id"), post.header("webhook-timestamp")).into_bytes();
     text.extend(&post.body);
@@ -77,9 +82,43 @@ async fn the_main_app_knows_afterwards_what_was_said_heard_and_used() {
     );
     assert!(lines[3]["interrupted"] == false && lines[3]["heard"] == "You are welcome.");
     assert_eq!(Some(heard), summary.transcript[1].heard.as_deref());
-    assert!(data["usage"]["text_tokens_in"].as_u64() > Some(0), "{}", data["usage"]);
+    let models: Vec<_> = data["usage"].as_array().unwrap().iter().map(|used| used["model"].clone()).collect();
+    assert_eq!(models, ["flux-general-en", "openai/gpt-oss-20b", "aura-2-thalia-en"], "{}", data["usage"]);
     assert_eq!(data["counts"]["interruptions"], 1);
     assert!(data["seconds"].as_f64() > Some(3.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_with_a_secret_of_its_own_gets_every_report_signed_with_that_and_tools_as_ever() {
+    let bytes: Vec<u8> = (100..132).collect();
+    let app = App::start().await.unwrap();
+    for path in ["/report", "/lookup"] {
+        app.answer(path, Answer::json(&json!({})));
+    }
+    let pair = Pair { ear: "flux-general-en", mouth: "aura-2-thalia-en" };
+    let arguments = json!({ "target": "sales" }).to_string();
+    let moves =
+        chat::Answer::say("I connect you.").tool(chat::ToolCall::new("call_2", "transfer", &arguments));
+    let thinks = chat::Behaviour::default()
+        .on("person", chat::Answer::call("call_1", "lookup", "{}"))
+        .on_result("lookup", moves);
+    let mut script = Script::new(pair, ["A person, please."], thinks);
+    script.claims["tools"] = json!([
+        { "name": "lookup", "url": app.url("/lookup") },
+        { "kind": "transfer", "targets": { "sales": "+15550100" } },
+    ]);
+    script.claims["report"] = json!({
+        "url": app.url("/report"), "events": ["call.started", "call.ended"],
+        "secret": format!("whsec_{}", STANDARD.encode(&bytes)),
+    });
+    let talk = Talk::begin(pair, script).await;
+    talk.phone.say(speech(Duration::from_millis(900), 5));
+    for (n, kind) in ["call.started", "call.action", "call.ended"].into_iter().enumerate() {
+        let post = app.post("/report", n, |_| true, LIMIT).await.unwrap();
+        assert_eq!(post.json()["type"], kind);
+        assert!(is_signed_with(&post, &bytes) && !is_signed(&post), "{kind}: {:?}", post.headers);
+    }
+    assert!(is_signed(&app.posts("/lookup")[0]), "the secret is for reports");
 }
 
 fn with_report(app: &App) -> Value {

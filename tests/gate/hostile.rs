@@ -21,6 +21,20 @@ fn row(name: &'static str, token: String, code: Code) -> Row {
 }
 
 /// Good but for these claims.
+fn all_keys() -> Value {
+    json!({ "openai": "sk-MARKER", "deepgram": "MARKER", "groq": "MARKER", "elevenlabs": "MARKER" })
+}
+
+/// A cascade with this voice.
+fn spoken(provider: &str, voice: &str) -> Value {
+    json!({
+        "kind": "cascade",
+        "stt": { "provider": "deepgram", "model": "flux-general-en" },
+        "llm": { "provider": "groq", "model": "openai/gpt-oss-20b" },
+        "tts": { "provider": provider, "voice": voice },
+    })
+}
+
 fn claim(name: &'static str, changes: Value, code: Code, path: &'static str) -> Row {
     Row { name, token: minter().sign(&with(changes)), code, path: Some(path) }
 }
@@ -52,6 +66,24 @@ fn cascade() -> Value {
         "llm": { "provider": "groq", "model": "openai/gpt-oss-20b" },
         "tts": { "provider": "deepgram", "voice": "aura-2-thalia-en" },
     })
+}
+
+/// A key of Twilio's with one field otherwise.
+fn twilio(field: &str, value: &str) -> Value {
+    let mut key = twilio_key();
+    key[field] = value.into();
+    json!({ "keys": { "twilio": key } })
+}
+
+/// Reports signed with this.
+fn own_secret(text: &str) -> Value {
+    json!({ "report": { "url": "https://app.example.com/", "secret": text } })
+}
+
+/// Over that key, this number.
+fn dials(number: &str) -> Value {
+    let tool = json!({ "kind": "transfer", "targets": { "help": "+15550101", "sales": number } });
+    json!({ "keys": { "twilio": twilio_key() }, "tools": [tool] })
 }
 
 /// With both keys, and one field of the cascade otherwise.
@@ -552,6 +584,36 @@ fn values() {
             ),
             claim("too fast", json!({ "agent": { "speed": 1.6 } }), ClaimsValue, "agent.speed"),
             claim("too slow", json!({ "agent": { "speed": 0.2 } }), ClaimsValue, "agent.speed"),
+            claim(
+                "too fast for ElevenLabs",
+                json!({ "agent": { "speed": 1.3 }, "legs": [{ "kind": "echo" }, spoken("elevenlabs", "MARKER")], "keys": all_keys() }),
+                ClaimsValue,
+                "agent.speed",
+            ),
+            claim(
+                "too slow for Aura",
+                json!({ "agent": { "speed": 0.6 }, "legs": [spoken("deepgram", "aura-2-thalia-en")], "keys": all_keys() }),
+                ClaimsValue,
+                "agent.speed",
+            ),
+            claim(
+                "an accent for a voice that has its own",
+                json!({ "agent": { "accent": "Scottish" }, "legs": [spoken("deepgram", "aura-2-thalia-en")], "keys": all_keys() }),
+                ClaimsNotSupported,
+                "agent.accent",
+            ),
+            claim(
+                "a manner for a voice that has its own",
+                json!({ "agent": { "manner": "warm" }, "legs": [{ "kind": "openai" }, spoken("elevenlabs", "MARKER")], "keys": all_keys() }),
+                ClaimsNotSupported,
+                "agent.manner",
+            ),
+            claim(
+                "a manner of two lines",
+                json!({ "agent": { "manner": "warm\nMARKER" } }),
+                ClaimsValue,
+                "agent.manner",
+            ),
             claim("too hot", json!({ "agent": { "temperature": 2.1 } }), ClaimsValue, "agent.temperature"),
             claim(
                 "temperature as text",
@@ -687,6 +749,44 @@ fn values() {
                 "report",
             ),
             claim(
+                "an account that is none",
+                twilio("account_sid", "AC../../Messages"),
+                ClaimsValue,
+                "keys.twilio.account_sid",
+            ),
+            claim(
+                "another account than the call's",
+                twilio("account_sid", "AC00000000000000000000000000000000"),
+                ClaimsValue,
+                "keys.twilio.account_sid",
+            ),
+            claim("a key without a shape", twilio("api_key", "MARKER"), ClaimsValue, "keys.twilio.api_key"),
+            claim("no secret", twilio("api_secret", ""), ClaimsValue, "keys.twilio.api_secret"),
+            claim(
+                "a secret with a line break",
+                twilio("api_secret", "MARKER\r\nx: y"),
+                ClaimsValue,
+                "keys.twilio.api_secret",
+            ),
+            claim(
+                "a secret too long",
+                twilio("api_secret", &"x".repeat(257)),
+                ClaimsValue,
+                "keys.twilio.api_secret",
+            ),
+            claim(
+                "a target that cannot be dialled",
+                dials("5550100 MARKER"),
+                ClaimsValue,
+                "tools[0].targets.sales",
+            ),
+            claim(
+                "a target with an instruction",
+                dials("+15550100</Number><Hangup/>"),
+                ClaimsValue,
+                "tools[0].targets.sales",
+            ),
+            claim(
                 "a transfer to nobody",
                 json!({ "tools": [{ "kind": "transfer", "targets": {} }], "report": { "url": "https://app.example.com/" } }),
                 ClaimsValue,
@@ -722,12 +822,14 @@ fn values() {
                 ClaimsValue,
                 "tools[0].kind",
             ),
+            claim("a report's secret in another form", own_secret("MARKER"), ClaimsValue, "report.secret"),
             claim(
-                "a report with its own secret",
-                json!({ "report": { "url": "https://app.example.com/", "secret": "MARKER" } }),
-                ClaimsNotSupported,
+                "a report's secret that is short",
+                own_secret("whsec_TUFSS0VS"),
+                ClaimsValue,
                 "report.secret",
             ),
+            claim("a report's secret that is none", own_secret(""), ClaimsValue, "report.secret"),
             claim(
                 "a report to a neighbour",
                 json!({ "report": { "url": "https://169.254.169.254/" } }),
@@ -765,10 +867,28 @@ fn values() {
                 "call.idle.then",
             ),
             claim(
-                "record",
-                json!({ "call": { "record": { "put_url": "https://x" } } }),
-                ClaimsNotSupported,
-                "call.record",
+                "a recording that is not encrypted on its way",
+                json!({ "call": { "record": { "put_url": "http://storage.example.com/MARKER" } } }),
+                ClaimsUrl,
+                "call.record.put_url",
+            ),
+            claim(
+                "a recording for the private network",
+                json!({ "call": { "record": { "put_url": "https://10.0.0.1/MARKER" } } }),
+                ClaimsUrl,
+                "call.record.put_url",
+            ),
+            claim(
+                "a recording without a place",
+                json!({ "call": { "record": { "say": "MARKER" } } }),
+                ClaimsMissing,
+                "call.record.put_url",
+            ),
+            claim(
+                "a sentence before a recording that is none",
+                json!({ "call": { "record": { "put_url": "https://storage.example.com/", "say": "MARKER".repeat(400) } } }),
+                ClaimsValue,
+                "call.record.say",
             ),
             claim("flat beside long", json!({ "prompt": "x" }), ClaimsMixed, "prompt"),
             claim(

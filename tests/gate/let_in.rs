@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use patchcord::gate::{
-    Gate, GateSettings,
+    Code, Gate, GateSettings,
     config::{Auth, Does, Eagerness, Effort, Leg, NoiseReduction, OpenAiLeg, Tool, Turn},
     mint::Minter,
 };
@@ -46,6 +49,24 @@ fn a_signed_token_becomes_a_call_with_everything_it_asked_for() {
     assert_eq!(config.call.warning.as_deref(), Some("Half a minute left."));
     assert!(!config.call.interruptible);
     assert_eq!(config.context, json!({ "order": 7 }));
+}
+
+#[test]
+fn a_call_may_be_recorded_and_where_to_is_shown_nowhere() {
+    let url = "https://storage.example.com/calls/1.wav?signature=MARKER";
+    let claims = with(json!({ "call": { "record": { "put_url": url, "say": "This call is recorded." } } }));
+    let config = config(&gate(), &minter().sign(&claims)).unwrap();
+    let record = config.call.record.clone().unwrap();
+    assert_eq!((record.url.as_str(), record.say.as_deref()), (url, Some("This call is recorded.")));
+    assert!(!format!("{config:?} {:?} {record:?}", config.call).contains("MARKER"));
+    let readme = include_str!("../../README.md");
+    let example = readme.split_once("## Recording").unwrap().1.split_once("```json\n").unwrap().1;
+    let example: Value = serde_json::from_str(example.split_once("```").unwrap().0).unwrap();
+    let copied = scene::config(&gate(), &minter().sign(&with(example))).unwrap();
+    assert!(copied.call.record.unwrap().say.is_some());
+    let silent = with(json!({ "call": { "record": { "put_url": url, "say": " " } } }));
+    let config = scene::config(&gate(), &minter().sign(&silent)).unwrap();
+    assert_eq!(config.call.record.unwrap().say, None);
 }
 
 #[test]
@@ -202,7 +223,7 @@ fn the_pass_fits_the_call_it_was_made_for() {
 fn nothing_that_is_secret_is_ever_printed() {
     let gate = gate();
     let claims = with(
-        json!({ "context": { "who": "MARKER-context" }, "call": { "error_message": "MARKER-words", "warning_message": "MARKER-words" } }),
+        json!({ "context": { "who": "MARKER-context" }, "keys": { "twilio": twilio_key() }, "call": { "error_message": "MARKER-words", "warning_message": "MARKER-words" } }),
     );
     let token = minter().sign(&claims);
     let pass = gate.open(&token, now()).unwrap();
@@ -274,6 +295,29 @@ fn without_a_secret_to_sign_with_no_tool_can_be_called() {
     assert!(refusal.to_string().contains("RELAY_SECRET"), "{refusal}");
 }
 
+/// With the word MARKER in it, in more than one form.
+const OWN_SECRET: &str = "whsec_MARKERMARKERMARKERMARKERMARKERMARKER";
+
+#[test]
+fn a_report_may_have_a_secret_of_its_own_also_where_the_relay_has_none() {
+    let key = json!({ "kty": "oct", "alg": "HS256", "k": URL_SAFE_NO_PAD.encode(SECRET) });
+    let jwks = Some(json!({ "keys": [key] }).to_string().into());
+    let without = Gate::new(GateSettings { secrets: Vec::new(), jwks, ..settings() }).unwrap();
+    let url = "https://app.example.com/report";
+    let claims = with(json!({ "report": { "url": url, "secret": OWN_SECRET } }));
+    for (gate, token) in [(&gate(), minter().seal(&claims)), (&without, minter().sign(&claims))] {
+        let config = config(gate, &token).unwrap();
+        let bytes = STANDARD.decode(OWN_SECRET.strip_prefix("whsec_").unwrap()).unwrap();
+        assert_eq!(config.report.as_ref().unwrap().secret.as_ref().unwrap().bytes(), bytes);
+        let (shown, bytes) = (format!("{config:?}"), format!("{bytes:?}"));
+        assert!(!shown.contains("MARKER") && !shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
+    }
+    let plain = with(json!({ "report": { "url": url } }));
+    assert!(config(&gate(), &minter().seal(&plain)).unwrap().report.unwrap().secret.is_none());
+    let refusal = config(&without, &minter().sign(&plain)).unwrap_err();
+    assert!(refusal.to_string().contains("RELAY_SECRET"), "{refusal}");
+}
+
 #[test]
 fn an_agent_that_may_hang_up_and_asks_who_is_silent_arrives() {
     let claims = with(json!({
@@ -303,4 +347,32 @@ fn targets_of_a_transfer_are_names_for_the_model() {
     assert!(!shown.to_string().contains("5550100"), "the numbers stay here");
     let Does::Transfer { targets } = &transfer.does else { panic!("{transfer:?}") };
     assert_eq!(targets["sales"], "+15550100");
+}
+
+#[test]
+fn with_twilios_key_the_relay_dials_by_itself_and_needs_no_report() {
+    let tools =
+        json!([{ "kind": "transfer", "targets": { "sales": "+15550100", "desk": "client:front_desk" } }]);
+    let claims = with(json!({ "keys": { "twilio": twilio_key() }, "tools": tools }));
+    let twilio = config(&gate(), &minter().seal(&claims)).unwrap().twilio.unwrap();
+    assert_eq!(twilio.sid, ACCOUNT);
+    assert_eq!(twilio.key.expose_secret(), "SK0123456789abcdef0123456789abcdef");
+    assert_eq!(twilio.secret.expose_secret(), "MARKER-twilio");
+    // Without `acct` there is nothing to compare with.
+    let claims = with(json!({ "acct": null, "keys": { "twilio": twilio_key() }, "tools": tools }));
+    assert!(config(&gate(), &minter().seal(&claims)).unwrap().twilio.is_some());
+    assert!(config(&gate(), &minter().seal(&scene::claims())).unwrap().twilio.is_none());
+}
+
+#[test]
+fn a_token_with_twilios_key_or_a_secret_must_be_sealed_where_keys_must() {
+    let strict = Gate::new(GateSettings { require_sealed: true, ..settings() }).unwrap();
+    let report = json!({ "url": "https://app.example.com/report", "secret": OWN_SECRET });
+    let claims = with(json!({ "legs": [{ "kind": "echo" }], "keys": null, "report": report }));
+    assert_eq!(strict.open(&minter().sign(&claims), now()).unwrap_err().code, Code::TokenNotSealed);
+    assert!(strict.open(&minter().seal(&claims), now()).is_ok());
+    let claims =
+        with(json!({ "legs": [{ "kind": "echo" }], "keys": { "openai": null, "twilio": twilio_key() } }));
+    assert_eq!(strict.open(&minter().sign(&claims), now()).unwrap_err().code, Code::TokenNotSealed);
+    assert!(strict.open(&minter().seal(&claims), now()).is_ok());
 }

@@ -4,6 +4,7 @@ mod address;
 mod hostile;
 mod interop;
 mod let_in;
+mod rebinding;
 mod reference;
 mod scene;
 mod schema;

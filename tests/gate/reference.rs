@@ -176,6 +176,20 @@ async fn a_configuration_is_read_as_strictly_as_a_token() {
 }
 
 #[tokio::test]
+async fn twilios_key_in_a_configuration_must_be_for_the_account_of_the_token() {
+    for (sid, expected) in [(ACCOUNT, None), ("AC00000000000000000000000000000000", Some(Code::ClaimsValue))]
+    {
+        let mut json = body();
+        json["keys"]["twilio"] = twilio_key();
+        json["keys"]["twilio"]["account_sid"] = sid.into();
+        let json = json.to_string();
+        let app = App::with_config(&json).await;
+        let got = Relay::new().config(&token(APP, &app.url, &hash(&json))).await;
+        assert_eq!(got.err(), expected, "{sid}");
+    }
+}
+
+#[tokio::test]
 async fn a_main_app_that_does_not_deliver_is_told_apart() {
     let huge = body().to_string() + &" ".repeat(250_000);
     // Says it is small, by saying nothing.

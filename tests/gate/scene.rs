@@ -34,6 +34,7 @@ pub fn settings() -> GateSettings {
             elevenlabs: Provider { key: None, base_url: "https://api.elevenlabs.io/v1".into() },
         },
         max_call: Duration::from_secs(3_600),
+        openai_session: Duration::from_secs(3_600),
         region: Some("iad".into()),
         allow_private: false,
     }
@@ -56,6 +57,11 @@ pub fn claims() -> Value {
         "legs": [{ "kind": "openai" }],
         "keys": { "openai": "sk-MARKER-key" },
     })
+}
+
+/// A key for the account of that call.
+pub fn twilio_key() -> Value {
+    json!({ "account_sid": ACCOUNT, "api_key": "SK0123456789abcdef0123456789abcdef", "api_secret": "MARKER-twilio" })
 }
 
 /// The good claims with something changed: `null` takes a claim out.

@@ -11,9 +11,14 @@ impl Call {
     pub(crate) fn on_token(&mut self, config: Config) {
         let Phase::Lobby { asked } = self.phase else { return };
         // A greeting is protected from the first moment, so the leg must not stop it by itself.
-        let held = config.greeting.is_some() || !config.interruptible;
+        let consent = config.record.as_ref().is_some_and(|record| record.say.is_some());
+        let held = consent || config.greeting.is_some() || !config.interruptible;
         self.floor.turns = if held { Turns::Held } else { Turns::Live };
-        self.floor.opening = if config.greeting.is_some() { Opening::Greeting } else { Opening::Over };
+        self.floor.opening = match &config.greeting {
+            _ if consent => Opening::Consent,
+            Some(_) => Opening::Greeting,
+            None => Opening::Over,
+        };
         self.config = config;
         self.phase = Phase::Connecting { asked, admitted: false, ready: false };
         self.dial();
@@ -35,6 +40,7 @@ impl Call {
         if std::mem::replace(admitted, true) {
             return;
         }
+        self.begin_recording_at_once();
         self.timers.clear(Timer::Start);
         self.timers.set(Timer::MaxDuration, self.now + self.config.max);
         if self.config.warning.is_some() && self.config.max > WARNING {
@@ -57,9 +63,7 @@ impl Call {
         while let Some(audio) = self.hold.pop() {
             self.leg(LegCommand::Hear(audio));
         }
-        if let Some(greeting) = self.config.greeting.clone() {
-            self.say(greeting);
-        }
+        self.open_the_conversation();
     }
 
     pub(crate) fn on_warning(&mut self) {

@@ -15,8 +15,9 @@ use std::{
 
 use crate::{
     Audio, CarrierCommand, CarrierEvent, Closing, Config, EndReason, FailureKind, LegCommand, LegEvent,
-    LegRules, Note, RefusalCode, Say, Started, Summary, Tally, Timer, ToolEnd, ToolId, Turns, Usage,
+    LegRules, Meter, Note, RefusalCode, Say, Started, Summary, Tally, Timer, ToolEnd, ToolId, Turns,
     allowance::Allowance,
+    consent::Consent,
     failover::{Recent, Switch},
     floor::{Answer, Ask, Floor, Opening},
     gaps::Gaps,
@@ -27,6 +28,7 @@ use crate::{
     playout::Playout,
     presence::Presence,
     pulse::{Beat, Pulse},
+    recording::{Recording, Stereo},
     summary::LegUse,
     timers::Timers,
     tools::Tools,
@@ -94,6 +96,8 @@ pub enum Command {
     /// Nobody waits for this one any more.
     StopTool(ToolId),
     Note(Note),
+    /// Put this behind what was recorded before.
+    Record(Stereo),
     /// The last command of all.
     End(Box<Summary>),
 }
@@ -119,6 +123,8 @@ pub struct Call {
     pub(crate) numbers: Numbers,
     pub(crate) switch: Option<Switch>,
     pub(crate) recent: Option<Recent>,
+    /// The last sentence is being said.
+    pub(crate) apologises: bool,
     pub(crate) leg_pulse: Pulse,
     pub(crate) carrier_pulse: Pulse,
     pub(crate) transcript: Transcript,
@@ -128,8 +134,13 @@ pub struct Call {
     pub(crate) presence: Presence,
     /// Keys that the agent was not told of yet.
     pub(crate) pressed: String,
+    pub(crate) consent: Consent,
+    /// Nothing while the call is not recorded.
+    pub(crate) recording: Option<Box<Recording>>,
+    /// Where in the call its recording begins.
+    pub(crate) recorded_from: Option<Duration>,
     pub(crate) tally: Tally,
-    pub(crate) usage: Usage,
+    pub(crate) usage: Meter,
     pub(crate) first_audio: bool,
     pub(crate) was_live: bool,
 }
@@ -177,6 +188,7 @@ impl Call {
             numbers: Numbers::default(),
             switch: None,
             recent: None,
+            apologises: false,
             leg_pulse: Pulse::of_leg(now),
             carrier_pulse: Pulse::of_carrier(now),
             transcript: Transcript::default(),
@@ -185,8 +197,11 @@ impl Call {
             leaving: None,
             presence: Presence::default(),
             pressed: String::new(),
+            consent: Consent::default(),
+            recording: None,
+            recorded_from: None,
             tally: Tally::default(),
-            usage: Usage::default(),
+            usage: Meter::default(),
             first_audio: false,
             was_live: false,
         }
@@ -218,6 +233,7 @@ impl Call {
             Input::Stop => self.finish(EndReason::Drained),
             Input::Tick => {}
         }
+        self.give_recording();
     }
 
     pub fn poll_command(&mut self) -> Option<Command> {
@@ -243,6 +259,7 @@ impl Call {
             Timer::ReplyDue => self.on_reply_due(),
             Timer::RetryReply => self.on_retry_reply(),
             Timer::TalkedOver => self.barge_in(),
+            Timer::Consent => self.on_consent_unheard(),
             Timer::CallerQuiet => self.on_caller_quiet(),
             Timer::ToolDue => self.on_tool_due(),
             Timer::Filler => self.on_filler(),
@@ -250,6 +267,7 @@ impl Call {
             Timer::Leaving => self.on_leaving(),
             Timer::Idle => self.on_idle(),
             Timer::Keys => self.on_keys_pressed(),
+            Timer::Renew => self.on_renew(),
             Timer::TurnTold => self.tell_turns(),
             Timer::Warning => self.on_warning(),
             Timer::MaxDuration => self.finish(EndReason::MaxDuration),
@@ -341,6 +359,7 @@ impl Call {
     }
 
     pub(crate) fn carrier(&mut self, command: CarrierCommand) {
+        self.record_agent(&command);
         self.push(Command::Carrier(command));
     }
 

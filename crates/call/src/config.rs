@@ -16,10 +16,22 @@ pub struct Config {
     pub max: Duration,
     /// Spoken half a minute before that.
     pub warning: Option<String>,
+    /// Spoken when nobody can answer any more and a voice is left; then the call ends.
+    pub error_message: Option<String>,
     /// What the agent can have done.
     pub tools: Vec<Tool>,
     /// What happens when nobody speaks.
     pub idle: Option<Idle>,
+    /// The carrier itself is told who takes a caller. It ends the stream then, often before we hear that it will.
+    pub carrier_hands_over: bool,
+    /// What is said is recorded.
+    pub record: Option<Record>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Said before anything else; the recording begins when the caller has heard it.
+    pub say: Option<String>,
 }
 
 /// What is special about one of the legs.
@@ -32,6 +44,8 @@ pub struct LegRules {
     pub turn_silence: Duration,
     /// How long it may think before the first sign of an answer.
     pub patience: Duration,
+    /// Its voice does not need its mind: it can say words of ours when the other answers no more.
+    pub speaks_alone: bool,
     /// Its provider ends a session after so long.
     pub longest: Option<Duration>,
 }
@@ -42,6 +56,7 @@ impl Default for LegRules {
             name: "the AI leg",
             turn_silence: Duration::from_millis(500),
             patience: Duration::from_secs(5),
+            speaks_alone: false,
             longest: None,
         }
     }
@@ -55,8 +70,11 @@ impl Default for Config {
             interruptible: true,
             max: Duration::from_secs(1_800),
             warning: None,
+            error_message: None,
             tools: Vec::new(),
             idle: None,
+            carrier_hands_over: false,
+            record: None,
         }
     }
 }

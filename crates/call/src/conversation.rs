@@ -51,6 +51,7 @@ impl Call {
             LegEvent::Used(usage) => self.usage += usage,
             LegEvent::Alive => self.leg_pulse.answers(),
             LegEvent::Odd(oddity) => self.odd(oddity),
+            LegEvent::OnlySpeaks(failure) => self.leg_only_speaks(failure),
             LegEvent::Failed(failure) => self.leg_lost(failure),
         }
     }
@@ -61,7 +62,7 @@ impl Call {
     }
 
     fn on_speech(&mut self, reply: ReplyId, item: ItemId, mut audio: Audio) {
-        if self.phase != Phase::Live || self.floor.is_silenced(reply) {
+        if !self.has_a_voice() || self.floor.is_silenced(reply) {
             self.tally.late_audio += 1;
             return;
         }
@@ -104,6 +105,7 @@ impl Call {
         self.watch_for_quiet();
         match self.floor.turns {
             Turns::Live => self.barge_in(),
+            Turns::Held if self.is_asking_consent() => {}
             Turns::Held if self.is_greeting() && self.config.interruptible => {
                 // The leg tells that somebody stopped only after its own silence, so a short word looks so
                 // much longer than it was.
@@ -135,6 +137,7 @@ impl Call {
         match self.floor.turns {
             Turns::Live if self.floor.answer == Answer::None => self.owe(Ask::Turn),
             Turns::Live => {}
+            Turns::Held if self.is_asking_consent() => self.consent_spoken_into(),
             // A word into the greeting needs no answer of its own: the greeting is one.
             Turns::Held if self.is_greeting() => {}
             Turns::Held => {
@@ -156,7 +159,7 @@ impl Call {
     }
 
     /// The leg may take its turns by itself from now on, unless this agent is never interrupted.
-    fn take_turns_live(&mut self) {
+    pub(crate) fn take_turns_live(&mut self) {
         if self.config.interruptible && self.floor.turns == Turns::Held {
             self.floor.turns = Turns::Live;
             self.leg(LegCommand::TakeTurns(Turns::Live));
@@ -166,7 +169,7 @@ impl Call {
     fn on_reply_started(&mut self, reply: ReplyId) {
         self.floor.newest = self.floor.newest.max(Some(reply));
         self.tally.replies += 1;
-        if self.phase != Phase::Live {
+        if !self.has_a_voice() {
             self.floor.silence();
             return;
         }
@@ -178,11 +181,13 @@ impl Call {
         self.tools_are_known(&to);
         self.floor.answer = Answer::Making { to, reply };
         self.timers.clear(Timer::RetryReply);
-        self.timers.set(Timer::ReplyDue, self.now + self.rules().patience);
+        if self.phase == Phase::Live {
+            self.timers.set(Timer::ReplyDue, self.now + self.rules().patience);
+        }
     }
 
     fn on_item_started(&mut self, reply: ReplyId, item: ItemId) {
-        if self.phase != Phase::Live {
+        if !self.has_a_voice() {
             return;
         }
         if self.floor.is_silenced(reply) {
@@ -196,7 +201,7 @@ impl Call {
     }
 
     fn on_speech_done(&mut self, reply: ReplyId, item: ItemId) {
-        if self.phase == Phase::Live && !self.floor.is_silenced(reply) {
+        if self.has_a_voice() && !self.floor.is_silenced(reply) {
             self.finish_item(item);
         }
     }
@@ -226,11 +231,19 @@ impl Call {
         let Answer::Making { to, .. } = std::mem::replace(&mut self.floor.answer, Answer::None) else {
             return;
         };
+        if self.apologises {
+            return self.apology_is_over();
+        }
+        self.consent_may_be_said(&to, &outcome);
         match outcome {
             Outcome::Completed | Outcome::Cancelled | Outcome::Incomplete => self.floor.failures = 0,
             Outcome::FailedForNow(failure) if self.floor.failures >= MOST_FAILURES => {
                 self.floor.failures = 0;
-                return self.leg_lost(failure);
+                return if self.rules().speaks_alone {
+                    self.leg_only_speaks(failure)
+                } else {
+                    self.leg_lost(failure)
+                };
             }
             Outcome::FailedForNow(failure) => {
                 self.floor.failures += 1;
@@ -346,6 +359,9 @@ impl Call {
         self.somebody_is_heard();
         self.turn_ends_when_all_is_heard();
         match self.phase {
+            Phase::Live if self.is_asking_consent() && self.floor.answer == Answer::None => {
+                self.consent_is_over();
+            }
             Phase::Live if self.is_greeting() && self.floor.answer == Answer::None => {
                 self.floor.opening = Opening::Over;
                 self.timers.clear(Timer::TalkedOver);
@@ -354,6 +370,7 @@ impl Call {
                     self.take_turns_live();
                 }
             }
+            Phase::Closing(_) if self.apologises => {}
             Phase::Closing(_) => self.close_now(),
             Phase::Lobby { .. } | Phase::Connecting { .. } | Phase::Live | Phase::Over => {}
         }

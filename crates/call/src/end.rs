@@ -35,6 +35,12 @@ pub enum EndReason {
 pub struct RefusalCode(pub &'static str);
 
 impl EndReason {
+    /// Whether the caller's line is to end as well, and not only the stream: the agent's own wish. After everything
+    /// else the carrier goes on with what the main app told it to do next.
+    pub fn hangs_up(&self) -> bool {
+        matches!(self, Self::AgentHungUp | Self::Idle)
+    }
+
     /// The name used in metrics, logs and reports.
     pub fn name(&self) -> &'static str {
         match self {

@@ -74,6 +74,7 @@ impl Call {
         if !matches!(self.phase, Phase::Lobby { .. }) {
             self.leg(LegCommand::Close);
         }
+        self.finish_recording();
         self.phase = Phase::Over;
         self.stop_listening();
         self.timers.clear_all();
@@ -85,11 +86,12 @@ impl Call {
             lasted: self.now - self.born,
             was_live: self.was_live,
             tally: self.tally,
-            usage: self.usage,
+            usage: std::mem::take(&mut self.usage),
             transcript,
             turns: std::mem::take(&mut self.book).into_turns(),
             tools,
             legs: std::mem::take(&mut self.legs),
+            recorded_from: self.recorded_from,
         };
         self.push(Command::End(Box::new(summary)));
     }

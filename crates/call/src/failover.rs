@@ -23,6 +23,8 @@ pub(crate) struct Switch {
     cut_off: bool,
     /// Who takes turns, as the new leg was told when it was dialled.
     turns: Option<Turns>,
+    /// It is a session that was opened anew, and may be dialled once more.
+    once_more: bool,
     /// To be said and told when it is there.
     later: VecDeque<LegCommand>,
 }
@@ -51,9 +53,16 @@ impl Recent {
         self.sound.keep(LONGEST_TURN);
     }
 
+    /// Something was said that is neither known nor answered.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// What was said is known, or answered.
     pub fn is_known(&mut self) {
         if std::mem::take(&mut self.open) {
+            // Its last sound must not be heard again in front of the next sentence.
+            self.sound.keep(EDGE);
             self.sound.keep(LEAD);
         }
     }
@@ -62,12 +71,23 @@ impl Recent {
 impl Call {
     /// This leg cannot go on.
     pub(crate) fn leg_lost(&mut self, failure: Failure) {
+        self.apology_is_over();
         if matches!(self.phase, Phase::Closing(_) | Phase::Over | Phase::Lobby { .. }) {
             return self.finish(EndReason::LegFailed(failure));
         }
-        if self.leg_no + 1 >= self.config.legs.len() {
+        if self.switch.as_mut().is_some_and(|switch| std::mem::take(&mut switch.once_more)) {
+            self.leg_ends(LegEnd::Failed(failure));
+            self.leg(LegCommand::Close);
+            return self.dial();
+        }
+        if self.is_last_leg() {
             self.leg_ends(LegEnd::Failed(failure.clone()));
-            return self.finish(EndReason::LegFailed(failure));
+            let goodbye_is_said = self.is_hanging_up();
+            return self.finish(if goodbye_is_said {
+                EndReason::AgentHungUp
+            } else {
+                EndReason::LegFailed(failure)
+            });
         }
         self.leg_no += 1;
         self.note(Note::LegLost { failure: failure.clone(), next: self.leg_no });
@@ -76,20 +96,23 @@ impl Call {
 
     /// Lets this leg go and opens the one that `leg_no` names.
     pub(crate) fn replace_leg(&mut self, why: LegEnd) {
+        let renewed = why == LegEnd::Renewed;
         self.leg_ends(why);
         match &mut self.phase {
             Phase::Connecting { ready, .. } => *ready = false,
             _ if self.switch.is_some() => {}
             _ => {
                 let cut_off = self.stop_at_what_was_sent();
-                self.switch = Some(Switch { cut_off, ..Switch::default() });
+                self.switch = Some(Switch { cut_off, once_more: renewed, ..Switch::default() });
+                self.hold.keep(LAST_READY);
             }
         }
         self.leg(LegCommand::Close);
         self.dial();
+        self.leave_when_all_is_heard();
     }
 
-    fn leg_ends(&mut self, why: LegEnd) {
+    pub(crate) fn leg_ends(&mut self, why: LegEnd) {
         if let Some(LegUse { end, .. }) = self.legs.last_mut() {
             *end = why;
         }
@@ -97,8 +120,8 @@ impl Call {
 
     /// Nothing more of the answer comes. What is owed from here on, the next leg owes; whether the caller
     /// hears a part of an answer is returned.
-    fn stop_at_what_was_sent(&mut self) -> bool {
-        for timer in [Timer::ReplyDue, Timer::RetryReply, Timer::CallerQuiet, Timer::LegQuiet] {
+    pub(crate) fn stop_at_what_was_sent(&mut self) -> bool {
+        for timer in [Timer::ReplyDue, Timer::RetryReply, Timer::CallerQuiet, Timer::LegQuiet, Timer::Renew] {
             self.timers.clear(timer);
         }
         let unheard = self.recent.as_ref().is_some_and(|recent| recent.open);
@@ -149,7 +172,7 @@ impl Call {
 
     /// The new leg is there: it learns what was heard, hears what it missed, and goes on.
     pub(crate) fn take_over(&mut self) {
-        let Some(Switch { cut_off, turns, later }) = self.switch.take() else { return };
+        let Some(Switch { cut_off, turns, later, .. }) = self.switch.take() else { return };
         let (lines, tools) = self.transcript.all();
         let mut past = history::told(lines, tools);
         past.extend(cut_off.then(history::cut_off));
@@ -159,16 +182,19 @@ impl Call {
         if turns != Some(self.floor.turns) {
             self.leg(LegCommand::TakeTurns(self.floor.turns));
         }
-        if let Some(recent) = &mut self.recent {
-            let open = std::mem::take(&mut recent.open);
-            let mut sound = std::mem::replace(&mut recent.sound, Hold::of(LEAD));
-            while let Some(audio) = sound.pop().filter(|_| open) {
-                self.leg(LegCommand::Hear(audio));
-            }
+        let missed = self.recent.take().filter(|recent| recent.open);
+        self.recent = self.recent_voice();
+        if let (Some(recent), true) = (&mut self.recent, missed.is_some()) {
+            recent.begins();
         }
-        while let Some(audio) = self.hold.pop() {
+        let mut missed = missed.map(|recent| recent.sound).unwrap_or_default();
+        while let Some(audio) = missed.pop().or_else(|| self.hold.pop()) {
+            if let Some(recent) = &mut self.recent {
+                recent.hears(audio.clone());
+            }
             self.leg(LegCommand::Hear(audio));
         }
+        self.hold = Hold::default();
         self.press_when_all_is_said();
         if let Answer::Owed { to, .. } = std::mem::replace(&mut self.floor.answer, Answer::None) {
             match to {
@@ -231,16 +257,25 @@ impl Call {
     /// Opens the leg that `leg_no` names.
     pub(crate) fn dial(&mut self) {
         let turns = self.floor.turns;
-        if let Some(switch) = &mut self.switch {
-            switch.turns = Some(turns);
+        match &mut self.switch {
+            Some(switch) => switch.turns = Some(turns),
+            None => self.recent = self.recent_voice(),
         }
         self.numbers.next_leg();
+        self.usage.next_leg();
         self.legs.push(LegUse { leg: self.leg_no, from: self.age(), end: LegEnd::Used });
         self.dialled = self.now;
-        let last = self.leg_no + 1 >= self.config.legs.len();
-        self.recent = (!last).then(Recent::default);
-        self.timers.set(Timer::LegReady, self.now + if last { LAST_READY } else { READY });
+        let ready = if self.is_last_leg() { LAST_READY } else { READY };
+        self.timers.set(Timer::LegReady, self.now + ready);
         self.push(crate::Command::Dial { leg: self.leg_no, turns });
+    }
+
+    pub(crate) fn is_last_leg(&self) -> bool {
+        self.leg_no + 1 >= self.config.legs.len()
+    }
+
+    fn recent_voice(&self) -> Option<Recent> {
+        (!self.is_last_leg()).then(Recent::default)
     }
 
     /// The leg that was dialled is ready.
@@ -254,6 +289,7 @@ impl Call {
             _ => return,
         };
         self.timers.clear(Timer::LegReady);
+        self.look_for_its_end();
         self.note(Note::LegReady { after: self.now - self.dialled });
         self.leg_pulse = Pulse::of_leg(self.now);
         self.timers.set(Timer::LegQuiet, self.leg_pulse.next_look());
@@ -275,6 +311,9 @@ const LAST_READY: Duration = Duration::from_millis(4_500);
 
 /// A voice is noticed a moment after it began; this much before belongs to it.
 const LEAD: Duration = Duration::from_millis(800);
+
+/// A turn is known to be over only after so much silence; what came since may be the next one's first sound.
+const EDGE: Duration = Duration::from_millis(200);
 
 /// Of a longer turn the beginning is lost with the leg that heard it.
 const LONGEST_TURN: Duration = Duration::from_secs(12);

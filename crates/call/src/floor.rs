@@ -24,9 +24,11 @@ pub(crate) struct Floor {
     pub failures: u32,
 }
 
-/// The greeting is protected: a short noise does not cut it.
+/// What the agent says first is protected: nothing cuts a consent sentence, and no short noise a greeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
+    /// The caller is being told that the call is recorded.
+    Consent,
     /// Asked for, being made or being played.
     Greeting,
     Over,

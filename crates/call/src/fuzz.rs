@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     Audio, Call, CarrierCommand, CarrierEvent, Command, Config, Does, Failure, FailureKind, Gone, Input,
-    ItemId, LegCommand, LegEvent, LegRules, MarkId, Note, Oddity, Outcome, RefusalCode, ReplyId, Tool,
-    ToolEnd, ToolId, Usage,
+    ItemId, LegCommand, LegEvent, LegRules, MarkId, Note, Oddity, Outcome, Record, RefusalCode, ReplyId,
+    Tool, ToolEnd, ToolId, Usage,
 };
 
 /// Watches the commands of one call for what must never happen, and panics when it does.
@@ -28,11 +28,16 @@ pub struct Watch {
     closes: u32,
     turns: u32,
     ends: u32,
+    /// Tokens that the legs said they had used.
+    told: u64,
 }
 
 impl Watch {
     /// These commands came of this input.
     pub fn see(&mut self, input: &Input, commands: &[Command]) {
+        if let Input::Leg(LegEvent::Used(usage) | LegEvent::ReplyDone { usage, .. }) = input {
+            self.told += usage.text_in;
+        }
         match input {
             Input::Leg(LegEvent::Ready) => self.unready = false,
             Input::Leg(LegEvent::ReplyStarted { reply }) if !self.unready => {
@@ -88,6 +93,9 @@ impl Watch {
                 Command::End(summary) => {
                     self.ends += 1;
                     assert_eq!(summary.turns.len(), self.turns as usize, "every turn was told");
+                    let accounts = summary.usage.legs().len();
+                    assert_eq!(accounts, summary.legs.len(), "a leg without an account, or with two");
+                    assert!(summary.usage.total().text_in <= self.told, "something was counted twice");
                 }
                 Command::Admit(_)
                 | Command::Carrier(_)
@@ -95,6 +103,7 @@ impl Watch {
                 | Command::StopTool(_)
                 | Command::HandOver { .. }
                 | Command::TellWhenSent
+                | Command::Record(_)
                 | Command::Note(_) => {}
             }
         }
@@ -138,19 +147,24 @@ fn input(what: u8, number: u8) -> Input {
     let item = ItemId(u32::from(number));
     let ms = Duration::from_millis(u64::from(number) * 10);
     let failure = || Failure { provider: "openai", kind: FailureKind::Provider, detail: "".into() };
-    let done = |outcome| LegEvent::ReplyDone { reply, outcome, usage: Usage::default() };
+    let usage = Usage { text_in: 1, ..Usage::default() };
+    let done = |outcome| LegEvent::ReplyDone { reply, outcome, usage };
     let text = || "Some words of the agent.".to_owned();
     let id = ToolId(u32::from(number >> 2));
-    match what % 36 {
+    let longest = number.is_multiple_of(3).then(|| Duration::from_secs(u64::from(number)));
+    let rules = LegRules { longest, ..LegRules::default() };
+    match what % 37 {
         0 => Input::Carrier(CarrierEvent::Started(Box::default())),
         1 => Input::Token(Box::default()),
         2 => Input::Token(Box::new(Config {
             greeting: Some(text()),
             warning: Some(text()),
+            error_message: Some(text()),
             interruptible: number.is_multiple_of(2),
             max: Duration::from_secs(u64::from(number)),
             tools: vec![lookup()],
-            legs: vec![LegRules::default(); 1 + usize::from(number) % MOST_LEGS],
+            legs: vec![rules; 1 + usize::from(number) % MOST_LEGS],
+            record: number.is_multiple_of(3).then(|| Record { say: number.is_multiple_of(2).then(text) }),
             ..Config::default()
         })),
         3 => Input::Admitted,
@@ -169,6 +183,7 @@ fn input(what: u8, number: u8) -> Input {
         20 => Input::Leg(done(Outcome::Completed)),
         21 => Input::Leg(done(Outcome::Cancelled)),
         22 => Input::Leg(done(Outcome::FailedForNow(failure()))),
+        23 if number.is_multiple_of(2) => Input::Leg(LegEvent::Used(usage)),
         23 => Input::Leg(LegEvent::Alive),
         24 => Input::Leg(LegEvent::Odd(Oddity::UnknownEvent)),
         25 => Input::Leg(LegEvent::Failed(failure())),
@@ -186,6 +201,7 @@ fn input(what: u8, number: u8) -> Input {
         34 => Input::HandedOver { id, done: number.is_multiple_of(3) },
         35 if number.is_multiple_of(4) => Input::Sent,
         35 if number.is_multiple_of(3) => Input::Leg(LegEvent::FirstWords { reply, ahead: true }),
+        35 => Input::Leg(LegEvent::OnlySpeaks(failure())),
         _ if number > 250 => Input::Carrier(CarrierEvent::Gone(Gone::Broken)),
         _ => Input::Tick,
     }

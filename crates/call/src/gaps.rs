@@ -47,6 +47,11 @@ impl Gaps {
         (due, now + STEP)
     }
 
+    /// When the last frame came, and where the next one should begin on the carrier's clock.
+    pub fn place(&self) -> (Option<Instant>, Option<Duration>) {
+        (self.last_frame, self.expected)
+    }
+
     /// All silence that was put in.
     pub fn filled(&self) -> Duration {
         self.filled

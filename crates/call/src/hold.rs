@@ -48,6 +48,11 @@ impl Hold {
         dropped
     }
 
+    /// Oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Audio> {
+        self.frames.iter()
+    }
+
     pub fn pop(&mut self) -> Option<Audio> {
         let audio = self.frames.pop_front()?;
         self.time -= audio.duration();

@@ -25,6 +25,9 @@ impl Call {
     }
 
     pub(crate) fn on_keys_pressed(&mut self) {
+        if self.is_asking_consent() && self.phase == Phase::Live {
+            return self.timers.set(Timer::Keys, self.now + MORE_KEYS); // it is said to its end first
+        }
         self.timers.clear(Timer::Keys);
         let keys = std::mem::take(&mut self.pressed);
         if keys.is_empty() || self.phase != Phase::Live {

@@ -17,11 +17,18 @@ pub(crate) struct Leaving {
     target: Option<String>,
     /// Whoever arranges that was asked to.
     asked: bool,
+    /// The stream ended meanwhile. Whether because of that is not known yet.
+    stream_over: bool,
 }
 
 impl Call {
     pub(crate) fn wants_to_leave(&mut self, id: ToolId, tool: usize, target: Option<String>) {
-        self.leaving = Some(Leaving { id, tool, target, asked: false });
+        self.leaving = Some(Leaving { id, tool, target, asked: false, stream_over: false });
+    }
+
+    /// It has said goodbye, and no leg is needed for the rest.
+    pub(crate) fn is_hanging_up(&self) -> bool {
+        self.phase == Phase::Live && self.leaving.as_ref().is_some_and(|leaving| leaving.target.is_none())
     }
 
     /// Leaves as soon as there is nothing left to be heard.
@@ -63,8 +70,29 @@ impl Call {
         if done {
             return self.end(EndReason::Transferred);
         }
+        if leaving.stream_over {
+            return self.close_now();
+        }
         let result = sentence("The transfer could not be arranged. Tell the caller, and help otherwise.");
         self.answer_late(id, result);
+    }
+
+    /// The carrier has ended the stream. One that was asked to move the caller ends it too, so the answer to that
+    /// decides what it was, if it comes soon.
+    pub(crate) fn on_stream_over(&mut self, reason: EndReason) {
+        let moves = self.config.carrier_hands_over && self.phase == Phase::Live;
+        let Some(leaving) = self.leaving.as_mut().filter(|leaving| leaving.asked && moves) else {
+            return self.end(reason);
+        };
+        leaving.stream_over = true;
+        self.floor.silence();
+        self.phase = Phase::Closing(reason);
+        self.timers.clear_all();
+        self.timers.set(Timer::Closing, self.now + TOLD_WITHIN);
+    }
+
+    pub(crate) fn is_stream_over(&self) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| leaving.stream_over)
     }
 
     pub(crate) fn on_leaving(&mut self) {
@@ -94,5 +122,8 @@ impl Call {
 /// Longer than any line takes to bring a mark back.
 const LOST_MARK: Duration = Duration::from_secs(2);
 
-/// For the main app to say yes. The caller waits in silence meanwhile.
+/// For the main app, or the carrier, to say yes. The caller waits in silence meanwhile.
 const ARRANGED_WITHIN: Duration = Duration::from_secs(8);
+
+/// A carrier that has moved the caller says so at once, and the word needs as long as any other.
+const TOLD_WITHIN: Duration = Duration::from_secs(3);

@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use crate::{Audio, Past, ToolId};
+use crate::{Audio, Past, ToolId, Usage};
 
 /// One answer of the agent, from the moment the leg begins to make it. Later replies have higher numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,12 +50,14 @@ pub enum LegEvent {
     ToolCalled { reply: ReplyId, id: ToolId, name: String, arguments: String },
     /// The answer is complete, or was stopped, or could not be made. Always comes, once for each reply.
     ReplyDone { reply: ReplyId, outcome: Outcome, usage: Usage },
-    /// What transcribing the caller took.
+    /// What was used besides, or since this was last told.
     Used(Usage),
     /// A sign of life without meaning: the answer to a ping.
     Alive,
     /// Something we do not know, or do not need to act on. Counted.
     Odd(Oddity),
+    /// It cannot hear or think any more, but still says what it is told to say. Everything else is over for it.
+    OnlySpeaks(Failure),
     /// The leg cannot go on.
     Failed(Failure),
 }
@@ -63,7 +65,10 @@ pub enum LegEvent {
 impl LegEvent {
     /// Whether it is about the leg itself, and not about what is said.
     pub(crate) fn is_of_the_line(&self) -> bool {
-        matches!(self, Self::Ready | Self::Used(_) | Self::Alive | Self::Odd(_) | Self::Failed(_))
+        matches!(
+            self,
+            Self::Ready | Self::Used(_) | Self::Alive | Self::Odd(_) | Self::OnlySpeaks(_) | Self::Failed(_)
+        )
     }
 }
 
@@ -140,34 +145,6 @@ pub enum Outcome {
     Incomplete,
     /// May work when asked again.
     FailedForNow(Failure),
-}
-
-/// What a leg used, in the units it is paid in. Cached tokens are part of the input tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Usage {
-    pub text_in: u64,
-    pub text_cached: u64,
-    pub audio_in: u64,
-    pub audio_cached: u64,
-    pub text_out: u64,
-    pub audio_out: u64,
-    /// Transcription of the caller where it is counted in tokens.
-    pub transcription_tokens: u64,
-    /// Transcription of the caller where it is counted in time.
-    pub transcription_seconds: f64,
-}
-
-impl std::ops::AddAssign for Usage {
-    fn add_assign(&mut self, more: Self) {
-        self.text_in += more.text_in;
-        self.text_cached += more.text_cached;
-        self.audio_in += more.audio_in;
-        self.audio_cached += more.audio_cached;
-        self.text_out += more.text_out;
-        self.audio_out += more.audio_out;
-        self.transcription_tokens += more.transcription_tokens;
-        self.transcription_seconds += more.transcription_seconds;
-    }
 }
 
 /// Why a leg cannot go on, or why a reply could not be made: whose side, and what to do.

@@ -8,12 +8,14 @@
 //! and from [`CarrierEvent`], [`CarrierCommand`], [`LegEvent`] and [`LegCommand`].
 
 mod allowance;
+mod apology;
 mod audio;
 mod beginning;
 mod call;
 mod carrier;
 pub mod cascade;
 mod config;
+mod consent;
 mod conversation;
 pub mod echo;
 mod end;
@@ -37,6 +39,8 @@ mod playout;
 mod presence;
 mod pressing;
 mod pulse;
+mod recording;
+mod renewal;
 mod summary;
 mod timers;
 mod tones;
@@ -44,22 +48,23 @@ mod tools;
 mod transcript;
 mod turn_book;
 pub mod ulaw;
+mod usage;
 pub mod voice;
 
 pub use audio::{Audio, NotAudio};
 pub use call::{Call, Command, Input};
 pub use carrier::{CarrierCommand, CarrierEvent, Closing, Gone, MarkId, Started};
-pub use config::{Config, LegRules};
+pub use config::{Config, LegRules, Record};
 pub use end::{EndReason, RefusalCode};
 pub use history::Past;
 pub use latency::Segments;
-pub use leg::{
-    Failure, FailureKind, ItemId, LegCommand, LegEvent, Oddity, Outcome, ReplyId, Say, Turns, Usage,
-};
+pub use leg::{Failure, FailureKind, ItemId, LegCommand, LegEvent, Oddity, Outcome, ReplyId, Say, Turns};
 pub use presence::Idle;
+pub use recording::Stereo;
 pub use summary::{LegEnd, LegUse, Note, Summary, Tally};
 pub use timers::Timer;
 pub use tones::tones;
 pub use tools::{Does, Tool, ToolEnd, ToolId};
 pub use transcript::{Line, Speaker, ToolLine};
 pub use turn_book::{Turn, TurnTold};
+pub use usage::{Meter, Usage};

@@ -11,17 +11,23 @@ impl Call {
             return self.end_with(EndReason::CarrierLost, Closing::Malformed);
         }
         self.carrier_pulse.sign(self.now);
+        if self.is_stream_over() {
+            return; // what it still says is old
+        }
         match event {
             CarrierEvent::Audio { at, audio } => self.on_audio(at, audio),
             CarrierEvent::Mark(mark) => {
-                self.playout.reached(self.now, mark);
+                self.on_mark(mark);
                 self.on_tape_moved();
             }
             CarrierEvent::Started(started) => self.on_started(started),
             CarrierEvent::Unfit(code) => self.end(EndReason::Refused(code)),
             CarrierEvent::Key(key) => self.on_key(key),
-            CarrierEvent::Stopped | CarrierEvent::Gone(Gone::Closed) => self.end(EndReason::CallerHungUp),
-            CarrierEvent::Gone(Gone::Broken | Gone::Stuck) => self.end(EndReason::CarrierLost),
+            CarrierEvent::Stopped | CarrierEvent::Gone(Gone::Closed) => {
+                self.on_stream_over(EndReason::CallerHungUp);
+            }
+            CarrierEvent::Gone(Gone::Broken) => self.on_stream_over(EndReason::CarrierLost),
+            CarrierEvent::Gone(Gone::Stuck) => self.end(EndReason::CarrierLost),
             CarrierEvent::Gone(Gone::TooLarge) => self.end_with(EndReason::CarrierLost, Closing::TooLarge),
             CarrierEvent::Alive => self.carrier_pulse.answers(),
             CarrierEvent::Malformed => self.malformed(),
@@ -38,6 +44,7 @@ impl Call {
             return;
         }
         self.hush.hears(self.now, at, &audio);
+        self.record_caller(at, &audio);
         let missing = self.gaps.before(self.now, at, audio.duration());
         if !missing.is_zero() {
             self.hear(Audio::silence(missing));

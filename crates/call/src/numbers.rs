@@ -61,6 +61,7 @@ impl Numbers {
             | LegEvent::Used(_)
             | LegEvent::Alive
             | LegEvent::Odd(_)
+            | LegEvent::OnlySpeaks(_)
             | LegEvent::Failed(_) => {}
         }
         event

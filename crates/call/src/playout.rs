@@ -174,6 +174,16 @@ impl Playout {
         ulaw::duration(self.sent - self.heard(now))
     }
 
+    /// The same in samples, to the last one.
+    pub fn unplayed(&self, now: Instant) -> u64 {
+        self.sent - self.heard(now)
+    }
+
+    /// So many samples were sent behind the last mark that came back.
+    pub fn unconfirmed(&self) -> u64 {
+        self.sent - self.confirmed
+    }
+
     /// Whether there is something on the tape that a clear would throw away.
     pub fn has_audio(&self) -> bool {
         self.sent > self.confirmed
@@ -210,7 +220,8 @@ impl Playout {
         by_clock.min(by_marks).max(self.confirmed).min(self.sent)
     }
 
-    fn round_trip(&self) -> Duration {
+    /// How long a message takes to the phone and back, as far as it is known.
+    pub fn round_trip(&self) -> Duration {
         self.round_trip.unwrap_or_default()
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    EndReason, Failure, FailureKind, ItemId, Oddity, ToolEnd, Turn, TurnTold, Usage, transcript::Line,
+    EndReason, Failure, FailureKind, ItemId, Meter, Oddity, ToolEnd, Turn, TurnTold, transcript::Line,
     transcript::Speaker, transcript::ToolLine,
 };
 
@@ -34,6 +34,10 @@ pub enum Note {
     Tool { tool: Option<usize>, end: ToolEnd, after: Duration },
     /// The leg cannot go on, and this one takes over.
     LegLost { failure: Failure, next: usize },
+    /// The leg's session is nearly over, and it is opened anew.
+    LegRenewed,
+    /// The call was to be recorded and is not: the caller could not be told so.
+    NotRecorded,
     /// A reply failed and is asked for again.
     Retry(FailureKind),
     /// The leg said something that we do not act on.
@@ -72,7 +76,8 @@ pub struct Summary {
     /// Whether the caller and the leg were ever connected.
     pub was_live: bool,
     pub tally: Tally,
-    pub usage: Usage,
+    /// By leg.
+    pub usage: Meter,
     pub transcript: Vec<Line>,
     /// How each of the caller's turns was answered.
     pub turns: Vec<Turn>,
@@ -80,6 +85,8 @@ pub struct Summary {
     pub tools: Vec<ToolLine>,
     /// The legs that were opened, one after the other.
     pub legs: Vec<LegUse>,
+    /// Where in the call its recording begins, if there is one.
+    pub recorded_from: Option<Duration>,
 }
 
 /// A leg that was opened.

@@ -21,6 +21,8 @@ pub enum Timer {
     RetryReply,
     /// The caller has talked over the greeting long enough to mean it.
     TalkedOver,
+    /// The carrier should have said that the consent sentence was played.
+    Consent,
     /// The carrier has sent nothing while the caller was speaking: fill with silence.
     CallerQuiet,
     /// A tool that runs must be done.
@@ -35,6 +37,8 @@ pub enum Timer {
     Idle,
     /// No more keys come.
     Keys,
+    /// The leg's session is soon over.
+    Renew,
     /// The words of a turn that is over have had their time.
     TurnTold,
     /// Tell the caller that the time is nearly over.
@@ -52,7 +56,7 @@ impl Timer {
     }
 }
 
-const TIMERS: [Timer; 18] = [
+const TIMERS: [Timer; 20] = [
     Timer::Start,
     Timer::LegReady,
     Timer::LegQuiet,
@@ -60,6 +64,7 @@ const TIMERS: [Timer; 18] = [
     Timer::ReplyDue,
     Timer::RetryReply,
     Timer::TalkedOver,
+    Timer::Consent,
     Timer::CallerQuiet,
     Timer::ToolDue,
     Timer::Filler,
@@ -67,6 +72,7 @@ const TIMERS: [Timer; 18] = [
     Timer::Leaving,
     Timer::Idle,
     Timer::Keys,
+    Timer::Renew,
     Timer::TurnTold,
     Timer::Warning,
     Timer::MaxDuration,

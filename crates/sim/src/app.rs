@@ -1,9 +1,9 @@
-//! A pretend main app: it takes what a relay posts, remembers it, and answers as it is told to.
+//! A pretend main app and its storage: it takes what a relay posts and puts, remembers it, and answers as told.
 
 use crate::{Headers, Waited, accept, http, line::Wire, waited};
 use serde_json::Value;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -31,6 +31,8 @@ struct Shared {
 /// What came.
 #[derive(Clone, Debug)]
 pub struct Post {
+    /// `POST`, or `PUT` for a recording.
+    pub method: String,
     pub path: String,
     pub headers: Headers,
     pub body: Vec<u8>,
@@ -46,19 +48,34 @@ pub struct Answer {
     pub after: Duration,
     /// The connection breaks instead, so many times.
     pub cuts: u32,
+    /// These are answered first, one after the other.
+    pub first: VecDeque<u16>,
+    /// Beside the usual ones.
+    pub headers: Headers,
 }
 
 impl Answer {
     pub fn json(body: &Value) -> Self {
-        Self { status: 200, body: body.to_string(), after: Duration::ZERO, cuts: 0 }
+        Self::status(200, &body.to_string())
     }
 
     pub fn status(status: u16, body: &str) -> Self {
-        Self { status, body: body.to_owned(), after: Duration::ZERO, cuts: 0 }
+        let (body, after) = (body.to_owned(), Duration::ZERO);
+        Self { status, body, after, cuts: 0, first: VecDeque::new(), headers: Headers::new() }
     }
 
     pub fn after(mut self, after: Duration) -> Self {
         self.after = after;
+        self
+    }
+
+    pub fn first(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
+        self.first.extend(statuses);
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -134,24 +151,30 @@ async fn serve(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
     tcp.set_nodelay(true)?;
     let mut wire: Wire = Box::new(tcp);
     let head = http::read_head(&mut wire).await?;
-    let body = http::read_body(&mut wire, &head).await;
+    let body = http::read_body_up_to(&mut wire, &head, LARGEST).await;
+    let method = head.start.split(' ').next().unwrap_or("").to_owned();
     let path = head.second().split('?').next().unwrap_or("").to_owned();
-    let mut at = 0;
-    shared.posts.send_modify(|all| {
-        at = all.len();
-        all.push(Post { path: path.clone(), headers: head.headers.clone(), body, abandoned: false });
-    });
+    // Chosen before anybody can know that it came: who then changes the answer means the next one.
     let answer = {
         let mut answers = lock(&shared.answers);
         match answers.get_mut(&path) {
             Some(answer) if answer.cuts > 0 => {
                 answer.cuts -= 1;
-                return Ok(());
+                None
             }
-            Some(answer) => answer.clone(),
-            None => Answer::status(404, "{}"),
+            Some(answer) => {
+                let status = answer.first.pop_front().unwrap_or(answer.status);
+                Some(Answer { status, ..answer.clone() })
+            }
+            None => Some(Answer::status(404, "{}")),
         }
     };
+    let mut at = 0;
+    shared.posts.send_modify(|all| {
+        at = all.len();
+        all.push(Post { method, path, headers: head.headers.clone(), body, abandoned: false });
+    });
+    let Some(answer) = answer else { return Ok(()) };
     tokio::select! {
         () = tokio::time::sleep(answer.after) => {}
         () = http::gone(&mut wire) => {
@@ -159,9 +182,11 @@ async fn serve(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
             return Ok(());
         }
     }
-    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    http::answer(&mut wire, answer.status, &headers, &answer.body).await
+    http::answer(&mut wire, answer.status, &answer.headers, &answer.body).await
 }
+
+/// An hour of a recording.
+const LARGEST: usize = 64 << 20;
 
 /// A panic elsewhere must not take the app down.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -60,9 +60,13 @@ pub(crate) async fn read_head_after(wire: &mut Wire, mut bytes: Vec<u8>) -> Resu
 
 /// Reads the rest of a body whose beginning came with the head; a cut body is returned as far as it came.
 pub(crate) async fn read_body(wire: &mut Wire, head: &Head) -> Vec<u8> {
+    read_body_up_to(wire, head, MAX_BODY).await
+}
+
+pub(crate) async fn read_body_up_to(wire: &mut Wire, head: &Head, most: usize) -> Vec<u8> {
     let mut body = head.rest.clone();
     let length = head.header("content-length").and_then(|text| text.parse::<usize>().ok());
-    let wanted = length.unwrap_or(MAX_BODY).min(MAX_BODY);
+    let wanted = length.unwrap_or(most).min(most);
     while body.len() < wanted {
         match wire.read_buf(&mut body).await {
             Ok(0) | Err(_) => break,

@@ -17,6 +17,7 @@ pub mod phone;
 pub mod probe;
 mod resample;
 pub mod tls;
+pub mod twilio;
 pub mod ulaw;
 pub mod voice;
 mod waited;

@@ -58,6 +58,49 @@ pub fn read_ulaw(path: &Path) -> Result<Vec<u8>, WavError> {
     Ok(out.into_iter().map(|sample| ulaw::encode((sample.clamp(-1.0, 1.0) * 32_767.0) as i16)).collect())
 }
 
+/// Both sides of a µ-law WAV as a relay uploads it, read by the letter: any byte that does not belong is told.
+pub fn read_stereo_ulaw(file: &[u8]) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let number = |at: usize, bytes: usize| {
+        let slice = file.get(at..at + bytes).ok_or_else(|| format!("ends before byte {at}"))?;
+        Ok::<_, String>(slice.iter().rev().fold(0_usize, |number, byte| number << 8 | usize::from(*byte)))
+    };
+    let is = |what: &str, found: usize, wanted: usize| {
+        if found == wanted { Ok(()) } else { Err(format!("{what} is {found}, not {wanted}")) }
+    };
+    let word = |at: usize| file.get(at..at + 4).unwrap_or_default();
+    if (word(0), word(8)) != (b"RIFF", b"WAVE") {
+        return Err("is no RIFF file of WAVE".into());
+    }
+    is("the length in the RIFF header", number(4, 4)?, file.len() - 8)?;
+    let (mut at, mut moments) = (12, None);
+    while at < file.len() {
+        let (length, start) = (number(at + 4, 4)?, at + 8);
+        match word(at) {
+            b"fmt " => {
+                is("the length of the format", length, 18)?;
+                let names =
+                    ["format", "channels", "rate", "bytes a second", "bytes a moment", "bits", "rest"];
+                let wanted =
+                    [(0, 2, 7), (2, 2, 2), (4, 4, 8_000), (8, 4, 16_000), (12, 2, 2), (14, 2, 8), (16, 2, 0)];
+                for (name, (offset, bytes, wanted)) in names.into_iter().zip(wanted) {
+                    is(name, number(start + offset, bytes)?, wanted)?;
+                }
+            }
+            b"fact" => moments = Some(number(start, 4)?),
+            b"data" => {
+                let sound = file.get(start..start + length).ok_or("ends in its data")?;
+                is("what comes behind the data", file.len() - start - length, 0)?;
+                is("the number of moments", moments.ok_or("has no fact")?, length / 2)?;
+                let side = |side: usize| sound.iter().skip(side).step_by(2).copied().collect();
+                return Ok((side(0), side(1)));
+            }
+            other => return Err(format!("has an odd chunk {other:?}")),
+        }
+        at = start + length;
+    }
+    Err("has no data".into())
+}
+
 /// Writes µ-law left and right as one stereo file; the shorter side is filled with silence.
 pub fn write_stereo(path: &Path, left: &[u8], right: &[u8]) -> Result<(), WavError> {
     let file = path.display().to_string();
@@ -125,6 +168,19 @@ mod tests {
             WavReader::open(&scratch.0).unwrap().into_samples::<i16>().map(Result::unwrap).collect();
         let (a, b) = (ulaw::decode(ulaw::encode(1000)), ulaw::decode(ulaw::encode(-1000)));
         assert_eq!(samples, [a, b, a, b, a, 0, a, 0]);
+    }
+
+    #[test]
+    fn a_relays_file_is_read_by_the_letter() {
+        let good = b"RIFF\x34\0\0\0WAVEfmt \x12\0\0\0\x07\0\x02\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x08\0\0\0\
+            fact\x04\0\0\0\x01\0\0\0data\x02\0\0\0LR";
+        assert_eq!(read_stereo_ulaw(good), Ok((b"L".to_vec(), b"R".to_vec())));
+        for (at, byte) in good.iter().enumerate().take(58) {
+            let mut bad = good.to_vec();
+            bad[at] = byte ^ 0x40;
+            assert!(read_stereo_ulaw(&bad).is_err(), "byte {at}");
+        }
+        assert!(read_stereo_ulaw(&good[..59]).is_err() && read_stereo_ulaw(&[]).is_err());
     }
 
     #[test]

@@ -14,10 +14,11 @@ use wire::{
 #[test]
 fn usage_is_read_whatever_part_of_it_is_missing() {
     let whole = json!({ "total_tokens": 253, "input_tokens": 132, "output_tokens": 121,
-        "input_token_details": { "text_tokens": 119, "audio_tokens": 13, "image_tokens": 0, "cached_tokens": 64,
-            "cached_tokens_details": { "text_tokens": 60, "audio_tokens": 4, "image_tokens": 0 } },
+        "input_token_details": { "text_tokens": 119, "audio_tokens": 13, "image_tokens": 5, "cached_tokens": 66,
+            "cached_tokens_details": { "text_tokens": 60, "audio_tokens": 4, "image_tokens": 2 } },
         "output_token_details": { "text_tokens": 30, "audio_tokens": 91 } });
     let none = Usage::default();
+    let untold = Usage { untold_answers: 1, ..none };
     let cases = [
         (
             whole,
@@ -26,13 +27,15 @@ fn usage_is_read_whatever_part_of_it_is_missing() {
                 text_cached: 60,
                 audio_in: 13,
                 audio_cached: 4,
+                image_in: 5,
+                image_cached: 2,
                 text_out: 30,
                 audio_out: 91,
                 ..none
             },
         ),
-        (Value::Null, none),
-        (json!({}), none),
+        (Value::Null, untold),
+        (json!({}), untold),
         (json!({ "input_tokens": 132, "output_tokens": 121 }), Usage { text_in: 132, text_out: 121, ..none }),
         (
             json!({ "input_token_details": null, "output_token_details": { "text_tokens": null, "audio_tokens": "91" } }),
@@ -45,6 +48,10 @@ fn usage_is_read_whatever_part_of_it_is_missing() {
         (
             json!({ "input_token_details": { "text_tokens": 9, "cached_tokens": 50 } }),
             Usage { text_in: 9, text_cached: 9, ..none },
+        ),
+        (
+            json!({ "input_token_details": { "text_tokens": 9, "audio_tokens": 70, "cached_tokens": 50 } }),
+            Usage { text_in: 9, text_cached: 9, audio_in: 70, audio_cached: 41, ..none },
         ),
         (
             json!({ "input_tokens": u64::MAX, "output_tokens": -4 }),
@@ -64,10 +71,21 @@ fn usage_is_read_whatever_part_of_it_is_missing() {
 
 #[test]
 fn a_transcription_is_paid_in_tokens_or_in_time() {
-    let none = Usage::default();
+    let (none, ms) = (Usage::default(), std::time::Duration::from_millis);
     for (usage, expected) in [
-        (json!({ "type": "duration", "seconds": 1.5 }), Some(Usage { transcription_seconds: 1.5, ..none })),
-        (json!({ "type": "tokens", "total_tokens": 26 }), Some(Usage { transcription_tokens: 26, ..none })),
+        (json!({ "type": "duration", "seconds": 1.5 }), Some(Usage { transcribed: ms(1_500), ..none })),
+        (json!({ "type": "duration", "seconds": -1.5 }), Some(none)),
+        (json!({ "type": "tokens", "total_tokens": 26 }), Some(Usage { transcription_audio_in: 26, ..none })),
+        (
+            json!({ "type": "tokens", "total_tokens": 26, "input_tokens": 17, "output_tokens": 9,
+                "input_token_details": { "text_tokens": 4, "audio_tokens": 13 } }),
+            Some(Usage {
+                transcription_audio_in: 13,
+                transcription_text_in: 4,
+                transcription_text_out: 9,
+                ..none
+            }),
+        ),
         (json!({ "type": "characters", "characters": 26 }), None),
         (Value::Null, None),
     ] {

@@ -53,7 +53,11 @@ fn a_whole_turn_is_told_in_the_call_s_words() {
             words("We open ", false),
             LegEvent::Speech { reply, item: agent, audio },
             LegEvent::CallerWords { item: caller, text: "When do you open?".into(), whole: true },
-            LegEvent::Used(Usage { transcription_tokens: 26, ..Usage::default() }),
+            LegEvent::Used(Usage {
+                transcription_audio_in: 17,
+                transcription_text_out: 9,
+                ..Usage::default()
+            }),
             LegEvent::SpeechDone { reply, item: agent },
             words("We open at eight.", true),
             finished(1, Outcome::Completed),
@@ -186,4 +190,21 @@ fn a_later_switch_of_the_formats_ends_the_leg_instead_of_sending_static() {
     scene.provider(json!({ "type": "session.updated", "session": { "audio": {
         "input": { "format": pcm }, "output": { "format": pcm } } } }));
     assert_eq!(scene.failure().kind, FailureKind::Nonsense);
+}
+
+#[test]
+fn an_answer_that_is_given_up_is_paid_for_though_nobody_says_what_it_took() {
+    let lost = LegEvent::Used(Usage { untold_answers: 1, ..Usage::default() });
+    let mut closed = Scene::replying(Turns::Live);
+    closed.events();
+    closed.call(LegCommand::Close);
+    assert_eq!(closed.events(), std::slice::from_ref(&lost));
+    let mut broken = Scene::replying(Turns::Live);
+    broken.events();
+    broken.session.closed(None, "connection broken");
+    assert!(matches!(&broken.events()[..], [used, LegEvent::Failed(_)] if *used == lost));
+    let mut idle = Scene::ready(Turns::Live);
+    idle.events();
+    idle.call(LegCommand::Close);
+    assert_eq!(idle.events(), []);
 }

@@ -20,9 +20,8 @@ fn scribe() -> Scribe {
     scribe
 }
 
-/// Without what it cost.
 fn events(scribe: &mut Scribe) -> Vec<EarEvent> {
-    std::iter::from_fn(|| scribe.poll_event()).filter(|event| !matches!(event, EarEvent::Used(_))).collect()
+    std::iter::from_fn(|| scribe.poll_event()).collect()
 }
 
 fn read(scribe: &mut Scribe, message: Value) -> Vec<EarEvent> {

@@ -96,6 +96,7 @@ impl Talk {
         let news = studio.house.listen();
         let options = studio.house.phone(script.claims).delay(script.delay);
         let phone = Phone::dial(options).await.unwrap();
+        studio.twilio.carries(phone.line());
         Self { studio, pair, phone, news }
     }
 

@@ -8,6 +8,7 @@ use sim::{
     deepgram::{self, Deepgram, DeepgramOptions},
     elevenlabs::ElevenLabs,
     phone::{Phone, PhoneEnd},
+    twilio::Twilio,
     voice::speech,
 };
 
@@ -19,21 +20,31 @@ pub struct Studio {
     pub deepgram: Deepgram,
     pub elevenlabs: ElevenLabs,
     pub chat: Chat,
+    /// Carries the calls of this studio.
+    pub twilio: Twilio,
 }
 
 impl Studio {
     pub async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// With these variables set besides.
+    pub async fn open_with(more: &[(&str, &str)]) -> Self {
         let deepgram = Deepgram::start(DeepgramOptions::default()).await.unwrap();
         let chat = Chat::start(ChatOptions::default()).await.unwrap();
         let elevenlabs = ElevenLabs::start().await.unwrap();
+        let twilio = Twilio::start().await.unwrap();
         let variables = [
             ("WEBHOOK_ALLOW_PRIVATE", "true".to_owned()),
             ("DEEPGRAM_BASE_URL", deepgram.base_url()),
             ("ELEVENLABS_BASE_URL", elevenlabs.base_url()),
             ("GROQ_BASE_URL", chat.base_url()),
+            ("TWILIO_BASE_URL", twilio.base_url()),
         ];
-        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
-        Self { house: House::with(&variables).await, deepgram, elevenlabs, chat }
+        let own = variables.iter().map(|(name, value)| (*name, value.as_str()));
+        let variables: Vec<_> = own.chain(more.iter().copied()).collect();
+        Self { house: House::with(&variables).await, deepgram, elevenlabs, chat, twilio }
     }
 
     pub async fn call(
@@ -53,6 +64,7 @@ impl Studio {
         assert_eq!(self.deepgram.violations(), Vec::<String>::new());
         assert_eq!(self.elevenlabs.violations(), Vec::<String>::new());
         assert_eq!(self.chat.violations(), Vec::<String>::new());
+        assert_eq!(self.twilio.violations(), Vec::<String>::new());
         for part in self.deepgram.listeners() {
             part.until(|ledger| ledger.end.is_some(), LIMIT).await.unwrap();
         }

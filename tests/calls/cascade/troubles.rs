@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use call::{EndReason, FailureKind};
 use futures_util::future::join_all;
+use serde_json::json;
 use sim::{
     chat::{self, ErrorForm, Fault},
     deepgram::{self, ListenWhen, SpeakWhen, Trouble},
@@ -142,6 +143,26 @@ async fn keys_models_and_voices_that_are_no_good_end_the_call_by_name() {
     fails(&studio, "k-a-day", hears(), thinks().faults([wait]), FailureKind::RateLimited, "groq").await;
     let stalls = std::iter::repeat_n(status(500, "oh"), 20);
     fails(&studio, "k-always", hears(), thinks().faults(stalls), FailureKind::Provider, "groq").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_whom_nobody_can_answer_hears_why_to_the_last_word() {
+    let studio = Studio::open().await;
+    let mut news = studio.house.listen();
+    let quota = status(429, r#"{"error":{"message":"pay","code":"insufficient_quota"}}"#);
+    let mut claims = cascade("k-sorry", "flux-general-en");
+    claims["call"] = json!({ "error_message": "Sorry, something went wrong. Please call again." });
+    let (hears, thinks) = (deepgram::Behaviour::default(), chat::Behaviour::default().faults([quota]));
+    let phone = studio.call("k-sorry", hears, thinks, claims).await;
+    phone.say(sim::voice::speech(Duration::from_millis(900), 5));
+    let summary = news.ended().await;
+    assert!(matches!(&summary.reason, EndReason::LegFailed(failure) if failure.kind == FailureKind::Quota));
+    phone.ended(LIMIT).await.unwrap();
+    // Each letter takes 65 ms.
+    let (played, letters) = (phone.look(|phone| phone.played).as_millis() as usize / 65, 47);
+    assert!(played.abs_diff(letters) <= 1, "{played} letters were played");
+    assert_eq!(summary.transcript.last().unwrap().heard, None, "all of it");
+    studio.is_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,13 +16,8 @@ pub(super) struct Guess {
     pub words: String,
     answer: String,
     calls: Vec<ToolUse>,
-    end: Option<End>,
-}
-
-#[derive(Debug)]
-struct End {
-    whole: bool,
-    usage: Usage,
+    /// It is thought to its end, and whether that is all of it.
+    end: Option<bool>,
 }
 
 /// The answer that is being made.
@@ -42,7 +37,6 @@ pub(super) struct Answer {
     /// Letters that went to the mouth.
     letters: usize,
     outcome: Outcome,
-    usage: Usage,
 }
 
 /// How an answer of the mind begins.
@@ -116,8 +110,7 @@ impl Cascade {
         self.open_answer(end.is_none().then_some(ask), Some(Begins::Ahead));
         self.take_words(&answer);
         calls.into_iter().for_each(|call| self.called(call));
-        if let Some(End { whole, usage }) = end {
-            self.used(usage);
+        if let Some(whole) = end {
             self.no_more_words(whole);
         }
     }
@@ -137,16 +130,16 @@ impl Cascade {
             pieces: Pieces::default(),
             letters: 0,
             outcome: Outcome::Completed,
-            usage: Usage::default(),
         });
     }
 
     /// Takes what the mind says.
     pub fn mind(&mut self, now: Instant, event: MindEvent) {
         self.pass(now);
-        if self.over {
+        if self.over || self.only_speaks {
             return;
         }
+        self.metering.hears_of(&event);
         match event {
             MindEvent::Ready => self.is_ready(1),
             MindEvent::Words { ask, text } => match (&mut self.guess, &mut self.answer) {
@@ -166,17 +159,16 @@ impl Cascade {
                 }
                 _ => {} // crossed with a cancel
             },
-            MindEvent::Done { ask, whole, usage } => match (&mut self.guess, &mut self.answer) {
-                (Some(guess), _) if guess.ask == ask => guess.end = Some(End { whole, usage }),
+            MindEvent::Done { ask, whole, .. } => match (&mut self.guess, &mut self.answer) {
+                (Some(guess), _) if guess.ask == ask => guess.end = Some(whole),
                 (_, Some(answer)) if answer.ask == Some(ask) => {
                     answer.ask = None;
-                    self.used(usage);
                     self.no_more_words(whole);
                 }
-                _ => self.events.push_back(LegEvent::Used(usage)), // paid for all the same
+                _ => {} // crossed with a cancel
             },
             MindEvent::Failed { ask, failure, again } => self.mind_failed(ask, failure, again),
-            MindEvent::Gone(failure) => self.fail(failure),
+            MindEvent::Gone(failure) => self.falls_dumb(failure),
             MindEvent::Odd(oddity) => self.events.push_back(LegEvent::Odd(oddity)),
         }
     }
@@ -203,7 +195,7 @@ impl Cascade {
         } else if again {
             self.give_up(Outcome::FailedForNow(failure));
         } else {
-            self.fail(failure);
+            self.falls_dumb(failure);
         }
     }
 
@@ -211,19 +203,21 @@ impl Cascade {
     pub(super) fn mind_is_slow(&mut self) {
         let Some(answer) = &mut self.answer else { return };
         let Some(ask) = answer.ask.take() else { return };
-        self.orders.push_back(Order::Mind(MindCommand::Cancel(ask)));
-        if answer.letters > 0 {
+        let (letters, again) = (answer.letters, std::mem::replace(&mut answer.asked_again, true));
+        self.order(Order::Mind(MindCommand::Cancel(ask)));
+        if letters > 0 {
             return self.no_more_words(false);
         }
-        if std::mem::replace(&mut answer.asked_again, true) {
+        if again {
             let (provider, kind, detail) =
                 ("language model", FailureKind::Stalled, "no words in time".into());
             return self.give_up(Outcome::FailedForNow(Failure { provider, kind, detail }));
         }
-        self.asks += 1;
-        let ask = AskId(self.asks);
-        answer.ask = Some(ask);
-        answer.due = Some(self.now + FIRST_WORDS);
+        let ask = self.next_ask();
+        if let Some(answer) = &mut self.answer {
+            answer.ask = Some(ask);
+            answer.due = Some(self.now + FIRST_WORDS);
+        }
         let thread = self.memory.thread(None);
         self.order(Order::Mind(MindCommand::Ask { ask, thread }));
     }
@@ -232,7 +226,7 @@ impl Cascade {
     fn give_up(&mut self, outcome: Outcome) {
         let Some(answer) = self.answer.take() else { return };
         self.memory.forget(answer.item);
-        self.events.push_back(LegEvent::ReplyDone { reply: answer.reply, outcome, usage: answer.usage });
+        self.events.push_back(LegEvent::ReplyDone { reply: answer.reply, outcome, usage: Usage::default() });
         self.begin_next();
     }
 
@@ -257,7 +251,7 @@ impl Cascade {
         if answer.letters + words.len() > MOST_LETTERS {
             // Nobody listens so long, and a model that does not stop would talk until the call ends.
             if let Some(ask) = answer.ask.take() {
-                self.orders.push_back(Order::Mind(MindCommand::Cancel(ask)));
+                self.order(Order::Mind(MindCommand::Cancel(ask)));
                 self.no_more_words(false);
             }
             return;
@@ -283,12 +277,6 @@ impl Cascade {
         }
         let reply = answer.reply;
         self.order(Order::Mouth(MouthCommand::Finish(reply)));
-    }
-
-    fn used(&mut self, usage: Usage) {
-        if let Some(answer) = &mut self.answer {
-            answer.usage += usage;
-        }
     }
 
     /// Takes what the mouth says.
@@ -342,13 +330,13 @@ impl Cascade {
     }
 
     fn done(&mut self) {
-        let Some(Answer { reply, item, outcome, usage, .. }) = self.answer.take() else { return };
+        let Some(Answer { reply, item, outcome, .. }) = self.answer.take() else { return };
         let text = self.memory.all(item);
         if !text.is_empty() {
             self.events.push_back(LegEvent::AgentWords { item, text, whole: true });
         }
         self.events.push_back(LegEvent::SpeechDone { reply, item });
-        self.events.push_back(LegEvent::ReplyDone { reply, outcome, usage });
+        self.events.push_back(LegEvent::ReplyDone { reply, outcome, usage: Usage::default() });
         self.begin_next();
     }
 
@@ -370,7 +358,7 @@ impl Cascade {
         if answer.letters > 0 {
             self.to_stop = Some((answer.reply, answer.item));
         }
-        let (reply, outcome, usage) = (answer.reply, Outcome::Cancelled, answer.usage);
+        let (reply, outcome, usage) = (answer.reply, Outcome::Cancelled, Usage::default());
         self.events.push_back(LegEvent::ReplyDone { reply, outcome, usage });
     }
 

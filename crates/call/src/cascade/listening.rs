@@ -29,7 +29,7 @@ impl Cascade {
     /// Takes what the ear says.
     pub fn ear(&mut self, now: std::time::Instant, event: EarEvent) {
         self.pass(now);
-        if self.over {
+        if self.over || self.only_speaks {
             return;
         }
         self.upkeep.ear_pulse.sign(self.now);
@@ -57,7 +57,6 @@ impl Cascade {
                     self.turn_ended(words);
                 }
             }
-            EarEvent::Used(usage) => self.events.push_back(LegEvent::Used(usage)),
             EarEvent::Alive => self.upkeep.ear_pulse.answers(),
             EarEvent::Odd(oddity) => self.events.push_back(LegEvent::Odd(oddity)),
             EarEvent::Failed(failure) => self.ear_is_lost(failure),

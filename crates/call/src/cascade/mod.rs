@@ -17,6 +17,7 @@ mod attention;
 mod ends;
 mod listening;
 mod memory;
+mod metering;
 mod parts;
 mod pieces;
 mod speakable;
@@ -32,6 +33,7 @@ use self::{
     attention::{Attention, Sign},
     ends::Ends,
     memory::Memory,
+    metering::Metering,
     upkeep::Upkeep,
 };
 pub use self::{
@@ -82,10 +84,13 @@ pub struct Cascade {
     /// A turn that nobody had noticed. The call hears of the speech first, and may stop the answer.
     ended: Option<String>,
     upkeep: Upkeep,
+    metering: Metering,
     asks: u32,
     replies: u32,
     items: u32,
     tools: u32,
+    /// Only what it is told to say is still said.
+    only_speaks: bool,
     over: bool,
     events: VecDeque<LegEvent>,
     orders: VecDeque<Order>,
@@ -118,10 +123,12 @@ impl Cascade {
             stopped: None,
             ended: None,
             upkeep: Upkeep::new(now),
+            metering: Metering::default(),
             asks: 0,
             replies: 0,
             items: 0,
             tools: 0,
+            only_speaks: false,
             over: false,
             events: VecDeque::new(),
             orders: VecDeque::from([
@@ -135,7 +142,7 @@ impl Cascade {
     /// Takes one command of the call.
     pub fn obey(&mut self, now: Instant, command: LegCommand) {
         self.pass(now);
-        if self.over {
+        if self.over || (self.only_speaks && !of_the_voice(&command)) {
             return;
         }
         match command {
@@ -168,7 +175,7 @@ impl Cascade {
         {
             self.commit(words);
         }
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| self.usage())
     }
 
     /// After all commands that came together were obeyed, for some belong together.
@@ -221,15 +228,38 @@ impl Cascade {
         }
     }
 
-    fn fail(&mut self, failure: Failure) {
-        // Words that have become no sound were not said, and never will be.
+    /// Nobody hears or thinks any more. As long as there is a voice, words of ours can be said.
+    fn falls_dumb(&mut self, failure: Failure) {
+        if self.only_speaks {
+            return;
+        }
+        if self.ready != [true; 3] || !self.upkeep.mouth_takes() {
+            return self.fail(failure);
+        }
+        self.keep_what_was_said();
+        self.cancel();
+        self.order(Order::Ear(EarCommand::Close));
+        self.upkeep.ear_is_gone();
+        (self.ends, self.ended) = (None, None);
+        self.only_speaks = true;
+        let used = self.unsaid();
+        self.events.extend([LegEvent::Used(used), LegEvent::OnlySpeaks(failure)]);
+    }
+
+    /// Words that have become no sound were not said, and never will be.
+    fn keep_what_was_said(&mut self) {
         if let Some((_, item, _)) = self.speaking() {
             self.memory.rest(item);
             let text = self.memory.all(item);
             self.events.push_back(LegEvent::AgentWords { item, text, whole: true });
         }
-        self.events.push_back(LegEvent::Failed(failure));
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.keep_what_was_said();
         self.close();
+        let used = self.unsaid();
+        self.events.extend([LegEvent::Used(used), LegEvent::Failed(failure)]);
     }
 
     fn close(&mut self) {
@@ -237,13 +267,11 @@ impl Cascade {
             self.order(Order::Mind(MindCommand::Cancel(ask)));
         }
         self.drop_guess();
-        self.order(Order::Ear(EarCommand::Close));
+        if !self.only_speaks {
+            self.order(Order::Ear(EarCommand::Close));
+        }
         self.order(Order::Mouth(MouthCommand::Close));
         self.over = true;
-    }
-
-    fn order(&mut self, order: Order) {
-        self.orders.push_back(order);
     }
 
     fn next_ask(&mut self) -> AskId {
@@ -255,6 +283,19 @@ impl Cascade {
         self.items += 1;
         ItemId(self.items)
     }
+}
+
+/// What a leg that only speaks still does.
+fn of_the_voice(command: &LegCommand) -> bool {
+    matches!(
+        command,
+        LegCommand::Say(_)
+            | LegCommand::Cancel
+            | LegCommand::Truncate { .. }
+            | LegCommand::Forget { .. }
+            | LegCommand::Ping
+            | LegCommand::Close
+    )
 }
 
 /// Where the provider ends turns, our own detector is only asked whether there is a voice now.

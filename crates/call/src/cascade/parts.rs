@@ -22,7 +22,6 @@ pub enum EarEvent {
     Resumed,
     /// The turn is over. These are all its words; none when it was no speech.
     Ended(String),
-    Used(Usage),
     /// The answer to a ping.
     Alive,
     Odd(Oddity),

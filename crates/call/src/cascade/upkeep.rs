@@ -106,6 +106,17 @@ impl Upkeep {
         self.ear.open
     }
 
+    /// Nobody listens from now on, and nobody will.
+    pub fn ear_is_gone(&mut self) {
+        self.ear = Link::default();
+        (self.in_turn, self.carried) = (None, None);
+    }
+
+    /// What is said to the mouth now arrives there.
+    pub fn mouth_takes(&self) -> bool {
+        self.mouth.open
+    }
+
     pub fn said(&mut self, now: Instant) {
         self.said = now;
     }
@@ -173,7 +184,7 @@ impl Cascade {
         self.upkeep.in_turn = None;
         self.upkeep.hold = std::mem::take(&mut self.upkeep.unheard);
         if !self.upkeep.ear.breaks(self.now, &failure) {
-            return self.fail(failure);
+            return self.falls_dumb(failure);
         }
         let so_far = std::mem::take(&mut self.upkeep.so_far);
         let words = self.with_carried(so_far);
@@ -226,7 +237,7 @@ impl Cascade {
     pub(super) fn look_after_the_parts(&mut self) {
         let now = self.now;
         if self.upkeep.ear.due.is_some_and(|due| due <= now) {
-            return self.fail(late("speech to text"));
+            return self.falls_dumb(late("speech to text"));
         }
         if self.upkeep.mouth.due.is_some_and(|due| due <= now) {
             return self.fail(late("text to speech"));

@@ -39,6 +39,7 @@ fn input() -> impl Strategy<Value = Input> {
             arguments: "{}".into(),
         }),
         1 => Just(LegEvent::Failed(failure(FailureKind::Closed))),
+        1 => Just(LegEvent::OnlySpeaks(failure(FailureKind::Closed))),
         1 => Just(LegEvent::Alive),
         1 => Just(LegEvent::Odd(Oddity::UnknownEvent)),
     ];
@@ -96,7 +97,7 @@ proptest! {
         scene.input(end.clone());
         watch.see(&end, &scene.all_commands());
         // Last words, legs that are never ready, or a socket on which nothing ever started: none of it takes long.
-        scene.pass(14_000);
+        scene.pass(17_000);
         watch.see(&Input::Tick, &scene.all_commands());
         prop_assert!(scene.call.is_over());
         prop_assert!(watch.has_ended());

@@ -21,15 +21,6 @@ fn goodbye(ms: u64) -> Scene {
     scene
 }
 
-/// The last mark that was sent to the carrier.
-fn last_mark(commands: &[Command]) -> MarkId {
-    let mark = |command: &Command| match command {
-        Command::Carrier(CarrierCommand::Mark(mark)) => Some(*mark),
-        _ => None,
-    };
-    commands.iter().rev().find_map(mark).expect("a mark behind the goodbye")
-}
-
 fn reason(scene: &mut Scene) -> Option<EndReason> {
     scene.ended().map(|summary| summary.reason)
 }
@@ -107,7 +98,11 @@ fn a_lookup_beside_it_is_spoken_about_first() {
 
 /// The agent says who takes over for so long, and its wish was found good.
 fn handing_over(ms: u64) -> (Scene, MarkId) {
-    let mut scene = Scene::live(with_tools());
+    handing_over_by(false, ms)
+}
+
+fn handing_over_by(carrier_hands_over: bool, ms: u64) -> (Scene, MarkId) {
+    let mut scene = Scene::live(Config { carrier_hands_over, ..with_tools() });
     scene.reply(1, 1);
     scene.speech(1, 1, ms);
     let (reply, id) = (REPLY, ToolId(1));
@@ -164,4 +159,90 @@ fn a_caller_who_talks_over_the_announcement_is_not_handed_over() {
     scene.carrier(CarrierEvent::Mark(mark));
     scene.pass(10_000);
     assert!(!scene.commands().contains(&hand_over()) && !scene.call.is_over());
+}
+
+/// The carrier was asked to move the caller.
+fn moving() -> Scene {
+    let (mut scene, mark) = handing_over_by(true, 3_000);
+    scene.carrier(CarrierEvent::Mark(mark));
+    assert_eq!(scene.commands(), [hand_over()]);
+    scene
+}
+
+fn handed_over(done: bool) -> Input {
+    Input::HandedOver { id: ToolId(1), done }
+}
+
+#[test]
+fn a_stream_that_ends_because_the_caller_is_moved_is_a_transfer_in_whatever_order_we_hear_of_it() {
+    let (stop, close) = (CarrierEvent::Stopped, CarrierEvent::Gone(Gone::Closed));
+    let broken = CarrierEvent::Gone(Gone::Broken);
+    for before in [vec![], vec![stop.clone()], vec![stop, close.clone()], vec![close], vec![broken]] {
+        let mut scene = moving();
+        for event in before.clone() {
+            scene.carrier(event);
+            scene.leg(LegEvent::SpeechStarted); // crossed, and of no use to anybody
+            scene.leg(LegEvent::Failed(failure(FailureKind::Closed)));
+            scene.carrier(CarrierEvent::Mark(MarkId(9)));
+            scene.pass(500);
+            assert!(!scene.call.is_over(), "{before:?}: nobody has said what it was");
+        }
+        scene.input(handed_over(true));
+        assert_eq!(reason(&mut scene), Some(EndReason::Transferred), "{before:?}");
+    }
+}
+
+#[test]
+fn a_caller_who_hangs_up_while_the_carrier_is_asked_has_hung_up() {
+    for (event, expected) in [
+        (CarrierEvent::Stopped, EndReason::CallerHungUp),
+        (CarrierEvent::Gone(Gone::Closed), EndReason::CallerHungUp),
+        (CarrierEvent::Gone(Gone::Broken), EndReason::CarrierLost),
+    ] {
+        let mut scene = moving();
+        scene.carrier(event.clone());
+        scene.input(handed_over(false));
+        assert_eq!(reason(&mut scene).as_ref(), Some(&expected), "{event:?}");
+        // And when nobody ever says so.
+        let mut scene = moving();
+        scene.carrier(event.clone());
+        scene.pass(2_900);
+        assert!(!scene.call.is_over(), "{event:?}");
+        scene.pass(200);
+        assert_eq!(reason(&mut scene), Some(expected), "{event:?}");
+    }
+}
+
+#[test]
+fn where_the_main_app_dials_a_stream_that_ends_is_a_caller_who_hung_up() {
+    let (mut scene, mark) = handing_over(3_000);
+    scene.carrier(CarrierEvent::Mark(mark));
+    scene.carrier(CarrierEvent::Stopped);
+    assert_eq!(reason(&mut scene), Some(EndReason::CallerHungUp));
+}
+
+#[test]
+fn a_caller_who_hangs_up_during_the_announcement_is_not_waited_for() {
+    let (mut scene, _) = handing_over_by(true, 3_000);
+    scene.pass(1_000);
+    scene.carrier(CarrierEvent::Stopped);
+    assert_eq!(reason(&mut scene), Some(EndReason::CallerHungUp));
+}
+
+#[test]
+fn only_the_agents_own_wish_ends_the_line_as_well() {
+    let failed = EndReason::LegFailed(failure(FailureKind::Closed));
+    let all = [
+        (EndReason::AgentHungUp, true),
+        (EndReason::Idle, true),
+        (EndReason::CallerHungUp, false),
+        (EndReason::Transferred, false),
+        (EndReason::MaxDuration, false),
+        (EndReason::Drained, false),
+        (EndReason::Internal, false),
+        (failed, false),
+    ];
+    for (reason, hangs_up) in all {
+        assert_eq!(reason.hangs_up(), hangs_up, "{reason}");
+    }
 }

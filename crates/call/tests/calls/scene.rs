@@ -121,6 +121,24 @@ impl Scene {
     }
 }
 
+/// The caller says a sentence, and it is understood.
+pub fn caller_says(scene: &mut Scene, item: u32, words: &str) {
+    scene.leg(LegEvent::SpeechStarted);
+    scene.pass(800);
+    scene.leg(LegEvent::SpeechStopped);
+    scene.leg(LegEvent::TurnCommitted { item: ItemId(item) });
+    scene.leg(LegEvent::CallerWords { item: ItemId(item), text: words.into(), whole: true });
+}
+
+/// The last mark that was sent to the carrier.
+pub fn last_mark(commands: &[Command]) -> MarkId {
+    let mark = |command: &Command| match command {
+        Command::Carrier(CarrierCommand::Mark(mark)) => Some(*mark),
+        _ => None,
+    };
+    commands.iter().rev().find_map(mark).expect("a mark behind the goodbye")
+}
+
 pub fn done(reply: u32, outcome: Outcome) -> LegEvent {
     LegEvent::ReplyDone { reply: ReplyId(reply), outcome, usage: Usage::default() }
 }
@@ -152,6 +170,7 @@ pub fn with_everything() -> Config {
     let say = vec!["Are you still there?".into()];
     config.idle = Some(Idle { after: Duration::from_secs(3), say, then_hang_up: true });
     config.legs = vec![LegRules::default(); 3];
+    config.error_message = Some("Something is wrong. Please call again.".into());
     config
 }
 

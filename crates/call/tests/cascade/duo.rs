@@ -120,7 +120,8 @@ impl Duo {
                     | Command::Dial { .. }
                     | Command::TellWhenSent
                     | Command::StopTool(_)
-                    | Command::HandOver { .. } => {}
+                    | Command::HandOver { .. }
+                    | Command::Record(_) => {}
                 }
             }
             match self.cascade.poll_event() {
@@ -171,6 +172,15 @@ impl Duo {
             self.input(Input::Carrier(CarrierEvent::Alive));
         }
         self.now = end;
+    }
+
+    /// The caller is silent for so long, in frames of 20 ms.
+    pub fn silence(&mut self, ms: u64) {
+        for _ in 0..ms / 20 {
+            let audio = Audio::silence(Duration::from_millis(20));
+            self.input(Input::Carrier(CarrierEvent::Audio { audio, at: None }));
+            self.pass(20);
+        }
     }
 
     /// The caller says a whole turn, with the usual signs.

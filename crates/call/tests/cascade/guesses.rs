@@ -43,7 +43,7 @@ fn a_guess_that_is_thought_to_its_end_early_is_whole() {
     duo.speech(1, 500);
     duo.mouth(MouthEvent::Done(ReplyId(1)));
     duo.input(Input::Carrier(CarrierEvent::Stopped));
-    assert_eq!(duo.summary.unwrap().usage.text_in, 7);
+    assert_eq!(duo.summary.unwrap().usage.total().text_in, 7);
 }
 
 #[test]

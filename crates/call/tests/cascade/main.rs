@@ -8,3 +8,4 @@ mod latency;
 mod tools;
 mod troubles;
 mod turns;
+mod usage;

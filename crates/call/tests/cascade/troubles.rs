@@ -71,6 +71,26 @@ fn a_bad_key_ends_the_call_at_once() {
 }
 
 #[test]
+fn a_voice_that_is_left_says_sorry_and_nobody_listens_any_more() {
+    let sorry = Some("Please call again.".to_owned());
+    let mut duo = Duo::live(Config { error_message: sorry, ..Config::default() });
+    duo.turn("Hello?");
+    let (ask, _) = duo.asked();
+    duo.mind(MindEvent::Failed { ask, failure: failure(FailureKind::BadKey), again: false });
+    assert!(duo.has(&Order::Ear(EarCommand::Close)) && !duo.has(&Order::Mouth(MouthCommand::Close)));
+    duo.ear(EarEvent::Started);
+    duo.ear(EarEvent::Ended("Are you there?".into()));
+    assert_eq!(duo.said(2), "Please call again.");
+    duo.speech(2, 1_200);
+    duo.mouth(MouthEvent::Done(ReplyId(2)));
+    duo.pass(15_000);
+    assert!(matches!(end(&duo), Some(EndReason::LegFailed(failure)) if failure.kind == FailureKind::BadKey));
+    assert!(duo.has(&Order::Mouth(MouthCommand::Close)));
+    let words: Vec<_> = duo.transcript().into_iter().map(|(_, words, _)| words).collect();
+    assert_eq!(words, ["Hello?", "Please call again."]);
+}
+
+#[test]
 fn an_ear_that_breaks_in_mid_turn_is_opened_again_and_no_word_is_lost() {
     let mut duo = Duo::live(Config::default());
     duo.ear(EarEvent::Started);

@@ -67,7 +67,7 @@ impl Chunks {
     pub fn usage(&mut self, prompt: usize, completion: usize) -> Value {
         let mut chunk = self.bare(json!([]));
         let mut usage = usage(prompt, completion);
-        usage["prompt_tokens_details"] = json!({"cached_tokens": 0});
+        usage["prompt_tokens_details"] = json!({"cached_tokens": prompt / 8 * 8});
         usage["completion_tokens_details"] = json!({"reasoning_tokens": 0});
         chunk["usage"] = usage;
         chunk

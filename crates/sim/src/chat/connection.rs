@@ -74,6 +74,7 @@ pub(super) async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> Result<(), E
             first_token_at: None,
             tokens: 0,
             sent: String::new(),
+            usage: None,
             end: None,
         };
         let key = route::key(&head).unwrap_or("").to_owned();

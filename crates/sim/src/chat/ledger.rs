@@ -30,6 +30,8 @@ pub struct Ledger {
     pub tokens: usize,
     /// Text sent so far.
     pub sent: String,
+    /// What it said that this answer took.
+    pub usage: Option<Value>,
     pub end: Option<End>,
 }
 

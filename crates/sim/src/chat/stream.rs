@@ -5,7 +5,7 @@ use super::{
     connection::Then,
     ledger::{Ledger, Note},
     pick::Picked,
-    plan::{Ending, Plan, Step},
+    plan::{Ending, Plan, Say, Step},
     sse::{self, Habits},
 };
 use crate::dice::Dice;
@@ -30,6 +30,11 @@ pub(super) async fn play(
             return Ok(Then::Cut);
         }
         let bytes = sse::bytes(&step.say, habits);
+        if let Say::Chunk(chunk) = &step.say
+            && chunk["usage"].is_object()
+        {
+            note.change(|ledger| ledger.usage = Some(chunk["usage"].clone()));
+        }
         if habits.joins && last.is_some_and(|last| at > last) {
             joined.extend(bytes);
             continue;

@@ -193,6 +193,7 @@ impl AuraSpeaker {
         if text.trim().is_empty() {
             return self.violation("nothing to speak");
         }
+        self.ledger.send_modify(|ledger| ledger.characters += text.chars().count() as u64);
         if text.chars().count() > MOST_LETTERS {
             self.violation("more than 2,000 letters at once");
             return self.close(CloseCode::Size, "BIG-0001");

@@ -64,7 +64,7 @@ pub(super) async fn welcome(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Res
     http::write_head(&mut wire, "HTTP/1.1 101 Switching Protocols", &headers, "").await?;
     let headers = without_credentials(&head);
     let line = Line::open(wire, head.rest, Role::Server, behaviour.latency).await;
-    let stop = shared.stop.clone();
+    let stop = shared.stop_of(&key);
     match service {
         Service::Nova | Service::Flux => {
             let version = if service == Service::Flux { 2 } else { 1 };

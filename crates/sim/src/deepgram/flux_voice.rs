@@ -240,6 +240,7 @@ impl FluxSpeaker {
         if text.trim().is_empty() {
             return self.violation("nothing to speak");
         }
+        self.ledger.send_modify(|ledger| ledger.characters += text.chars().count() as u64);
         if let Some(what) = strict::unspeakable(text) {
             self.violation(format!("{what} in {text:?}"));
         }

@@ -39,6 +39,8 @@ pub struct SpeakLedger {
     pub headers: Headers,
     /// Everything that was to be said, oldest first.
     pub utterances: Vec<Utterance>,
+    /// All that it was given to say, and is paid for.
+    pub characters: u64,
     pub flushes: usize,
     pub clears: usize,
     /// A Flux voice's.

@@ -47,6 +47,8 @@ pub struct Deepgram {
 struct Shared {
     options: DeepgramOptions,
     by_key: Mutex<HashMap<String, Behaviour>>,
+    /// Cut short for one key.
+    stops: Mutex<HashMap<String, CancellationToken>>,
     listeners: watch::Sender<Vec<Part<ListenLedger>>>,
     speakers: watch::Sender<Vec<Part<SpeakLedger>>>,
     stop: CancellationToken,
@@ -70,6 +72,7 @@ impl Deepgram {
         let shared = Arc::new(Shared {
             options,
             by_key: Mutex::default(),
+            stops: Mutex::default(),
             listeners: watch::Sender::new(Vec::new()),
             speakers: watch::Sender::new(Vec::new()),
             stop: CancellationToken::new(),
@@ -87,6 +90,13 @@ impl Deepgram {
     /// From now on connections with this key behave so.
     pub fn behave(&self, key: &str, behaviour: Behaviour) {
         lock(&self.shared.by_key).insert(key.to_owned(), behaviour);
+    }
+
+    /// An outage for this key: its connections break, and it gets no new ones.
+    pub fn die(&self, key: &str) {
+        let refuse = Some((503, r#"{"err_code":"UNAVAILABLE","err_msg":"Service unavailable."}"#.to_owned()));
+        self.behave(key, Behaviour { refuse, ..Behaviour::default() });
+        self.shared.stop_of(key).cancel();
     }
 
     /// All connections for listening so far, oldest first.
@@ -167,6 +177,11 @@ impl<L: std::fmt::Debug> std::fmt::Debug for Part<L> {
 impl Shared {
     fn behaviour_for(&self, key: &str) -> Behaviour {
         lock(&self.by_key).get(key).cloned().unwrap_or_else(|| self.options.behaviour.clone())
+    }
+
+    fn stop_of(&self, key: &str) -> CancellationToken {
+        let mut stops = lock(&self.stops);
+        stops.entry(key.to_owned()).or_insert_with(|| self.stop.child_token()).clone()
     }
 }
 

@@ -100,6 +100,8 @@ pub struct VoiceLedger {
     pub query: Vec<(String, String)>,
     /// What was to be said in each context, oldest first.
     pub utterances: Vec<Utterance>,
+    /// All that it was given to say, and is paid for; without the space that opens a context.
+    pub characters: u64,
     /// The most contexts that were open at once.
     pub most_open: usize,
     pub violations: Vec<String>,

@@ -222,6 +222,7 @@ impl Speaker {
         if !words.ends_with(' ') {
             self.violation(format!("a text without a space at its end: {words:?}"));
         }
+        self.ledger.send_modify(|ledger| ledger.characters += words.chars().count() as u64);
         let words = words.trim();
         if words.is_empty() || self.jobs.len() >= MOST_WAITING {
             return;

@@ -29,6 +29,8 @@ pub struct Ledger {
     pub configured_at: Option<Instant>,
     /// The effective configuration.
     pub session: Value,
+    /// What it said that was used: of each response, and of each transcription.
+    pub usages: Vec<Value>,
     pub items: Vec<ItemNote>,
     pub responses: Vec<ResponseNote>,
     pub truncations: Vec<Truncation>,
@@ -116,6 +118,7 @@ impl Ledger {
             last_append_at: None,
             configured_at: None,
             session: Value::Null,
+            usages: Vec::new(),
             items: Vec::new(),
             responses: Vec::new(),
             truncations: Vec::new(),
@@ -166,6 +169,12 @@ impl Ledger {
             self.events.pop_front();
         }
         self.events.push_back((at, event));
+    }
+
+    pub(super) fn note_usage(&mut self, usage: &Value) {
+        if self.usages.len() < MAX_LISTED {
+            self.usages.push(usage.clone());
+        }
     }
 
     pub(super) fn note_item(&mut self, item: ItemNote) {

@@ -20,7 +20,7 @@ mod upgrade;
 pub use behaviour::{Behaviour, ConnectError, Ending, Faults, Part, Pieces, Reply, What, When};
 pub use ledger::{ItemNote, Ledger, LegEnd, ResponseNote, StartedBy, Truncation};
 
-use crate::{Waited, accept, probe::Probe, waited};
+use crate::{Headers, Waited, accept, probe::Probe, waited};
 use connection::Order;
 use rustls::ServerConfig;
 use std::{
@@ -64,6 +64,8 @@ pub struct OpenAi {
 struct Shared {
     options: OpenAiOptions,
     by_key: Mutex<HashMap<String, VecDeque<Behaviour>>>,
+    /// Cut short for one key.
+    stops: Mutex<HashMap<String, CancellationToken>>,
     connections: watch::Sender<Vec<Connection>>,
     stop: CancellationToken,
 }
@@ -88,6 +90,7 @@ impl OpenAi {
         let shared = Arc::new(Shared {
             options,
             by_key: Mutex::default(),
+            stops: Mutex::default(),
             connections: watch::Sender::new(Vec::new()),
             stop: CancellationToken::new(),
         });
@@ -110,6 +113,14 @@ impl OpenAi {
     /// The first connection with this key behaves as the first says, and so on; the last stays.
     pub fn behave_in_turn(&self, key: &str, behaviours: impl IntoIterator<Item = Behaviour>) {
         lock(&self.shared.by_key).insert(key.to_owned(), behaviours.into_iter().collect());
+    }
+
+    /// An outage for this key: its connections break, and it gets no new ones.
+    pub fn die(&self, key: &str) {
+        let body = r#"{"error":{"message":"Service unavailable.","type":"server_error","code":null}}"#;
+        let refuse_upgrade = Some((503, Headers::new(), body.to_owned()));
+        self.behave(key, Behaviour::default().faults(Faults { refuse_upgrade, ..Faults::default() }));
+        self.shared.stop_of(key).cancel();
     }
 
     /// All connections so far, oldest first.
@@ -191,6 +202,11 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Shared {
+    fn stop_of(&self, key: &str) -> CancellationToken {
+        let mut stops = lock(&self.stops);
+        stops.entry(key.to_owned()).or_insert_with(|| self.stop.child_token()).clone()
+    }
+
     fn behaviour_for(&self, key: &str) -> Behaviour {
         let mut by_key = lock(&self.by_key);
         match by_key.get_mut(key) {

@@ -244,6 +244,7 @@ impl Connection {
         self.counts.done = count;
         let now = Instant::now();
         let usage = self.usage(&response);
+        self.ledger.send_modify(|ledger| ledger.note_usage(&usage));
         let value = response.value(status, details, usage, self.session.value());
         self.last_response_ended = Some(now);
         self.ledger.send_modify(|ledger| {
@@ -264,18 +265,18 @@ impl Connection {
         self.reach(|when| *when == When::Done(count));
     }
 
-    /// Made-up but consistent: everything is read again, and most of the text from the cache.
+    /// Made-up but consistent: everything is read again, and most of it from the cache.
     fn usage(&self, response: &Response) -> Value {
         let text_in = 120 + self.conversation.characters() as u64 / 4;
         let audio_in = self.ear.appended_ms() / 100;
-        let cached = text_in / 64 * 64;
+        let (cached, cached_audio) = (text_in / 64 * 64, audio_in / 16 * 16);
         let audio_out = response.audio_sent() as u64 / ulaw::BYTES_PER_MS / 50;
         let text_out = response.parts.iter().map(|spoken| spoken.words.len() as u64 / 4).sum::<u64>();
         json!({"total_tokens": text_in + audio_in + audio_out + text_out, "input_tokens": text_in + audio_in,
             "output_tokens": audio_out + text_out,
             "input_token_details": {"text_tokens": text_in, "audio_tokens": audio_in, "image_tokens": 0,
-                "cached_tokens": cached,
-                "cached_tokens_details": {"text_tokens": cached, "audio_tokens": 0, "image_tokens": 0}},
+                "cached_tokens": cached + cached_audio,
+                "cached_tokens_details": {"text_tokens": cached, "audio_tokens": cached_audio, "image_tokens": 0}},
             "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out}})
     }
 }

@@ -128,13 +128,17 @@ impl Connection {
             "content_index": 0, "delta": delta}));
         let audio = audio_ms.div_ceil(100);
         let words = text.len() as u64 / 4 + 1;
+        let usage = json!({"type": "tokens", "total_tokens": audio + words, "input_tokens": audio,
+            "output_tokens": words, "input_token_details": {"text_tokens": 0, "audio_tokens": audio}});
         self.send(
             json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": item_id,
-            "content_index": 0, "transcript": text, "usage": {"type": "tokens", "total_tokens": audio + words,
-            "input_tokens": audio, "output_tokens": words,
-            "input_token_details": {"text_tokens": 0, "audio_tokens": audio}}}),
+            "content_index": 0, "transcript": text, "usage": usage}),
         );
+        let said = !self.stalled;
         self.ledger.send_modify(|ledger| {
+            if said {
+                ledger.note_usage(&usage);
+            }
             if let Some(item) = ledger.items.iter_mut().find(|item| item.id == item_id) {
                 item.text = text.to_owned();
             }

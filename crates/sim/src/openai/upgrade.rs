@@ -89,8 +89,9 @@ async fn connect(shared: Arc<Shared>, key: String, behaviour: Behaviour, ledger:
     let (ledger, seen) = watch::channel(ledger);
     let (orders, inbox) = mpsc::channel(MAX_ORDERS);
     let live = Live::new(line, behaviour, ledger, shared.options.probe.clone());
+    let stop = shared.stop_of(&key);
     shared.remember(Connection { key, ledger: seen, orders });
-    live.run(inbox, shared.stop.clone()).await;
+    live.run(inbox, stop).await;
 }
 
 struct Request {

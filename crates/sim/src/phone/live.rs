@@ -43,6 +43,7 @@ pub(super) enum Order {
     Freeze,
     Vanish,
     HangUp { stop: bool },
+    EndByCarrier,
     SendText(String),
     SendBinary(Bytes),
 }
@@ -65,6 +66,7 @@ pub(super) struct Live {
     reading: bool,
     frozen: bool,
     closing: Option<Instant>,
+    by_carrier: bool,
     end: Option<PhoneEnd>,
 }
 
@@ -98,6 +100,7 @@ impl Live {
             reading: true,
             frozen: false,
             closing: None,
+            by_carrier: false,
             end: None,
         }
     }
@@ -153,7 +156,7 @@ impl Live {
     fn tick(&mut self, now: Instant) {
         self.play(now);
         match self.closing {
-            Some(limit) if now >= limit => self.end = Some(PhoneEnd::HungUp { answered: false }),
+            Some(limit) if now >= limit => self.end = Some(self.closed(false)),
             Some(_) => {}
             None => {
                 while self.began + FRAME * self.ticks <= now {
@@ -282,7 +285,7 @@ impl Live {
                 self.violation(now, format!("31950 binary, {} bytes", bytes.len()))
             }
             Some(Ok(Message::Close(_))) if self.closing.is_some() => {
-                self.end = Some(PhoneEnd::HungUp { answered: true });
+                self.end = Some(self.closed(true));
             }
             Some(Ok(Message::Close(frame))) => {
                 let code = frame.as_ref().map(|frame| u16::from(frame.code));
@@ -291,7 +294,7 @@ impl Live {
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             None | Some(Err(_)) if self.closing.is_some() => {
-                self.end = Some(PhoneEnd::HungUp { answered: false });
+                self.end = Some(self.closed(false));
             }
             None => {
                 self.end = Some(PhoneEnd::Broken("the connection ended without a close frame".to_owned()))
@@ -397,6 +400,10 @@ impl Live {
             Order::Freeze => self.frozen = true,
             Order::Vanish => self.end = Some(PhoneEnd::Vanished),
             Order::HangUp { stop } => self.hang_up(stop),
+            Order::EndByCarrier => {
+                self.by_carrier = true;
+                self.hang_up(true);
+            }
             Order::SendText(text) => self.line.text(text),
             Order::SendBinary(bytes) => self.line.post(Message::Binary(bytes)),
         }
@@ -411,6 +418,11 @@ impl Live {
         self.line.post(Message::Close(Some(frame)));
         self.reading = true;
         self.closing = Some(Instant::now() + CLOSE_LIMIT);
+        self.state.send_modify(|state| state.is_closing = true);
+    }
+
+    fn closed(&self, answered: bool) -> PhoneEnd {
+        if self.by_carrier { PhoneEnd::EndedByCarrier { answered } } else { PhoneEnd::HungUp { answered } }
     }
 
     fn violation(&mut self, now: Instant, what: String) {

@@ -9,11 +9,13 @@ mod live;
 mod messages;
 mod playback;
 mod recording;
+mod rest;
 mod state;
 
 pub use dial::DialError;
 pub use messages::{Ids, SILENT_FRAME, token_parameters};
 pub use recording::Recording;
+pub use rest::PhoneLine;
 pub use state::{Cleared, PhoneEnd, PhoneEvent, PhoneState};
 
 use crate::{Headers, Waited, dice::Dice, line::Line, probe::Probe, waited};
@@ -204,6 +206,12 @@ impl Phone {
     /// Closes the WebSocket without `stop`.
     pub fn close(&self) {
         self.order(Order::HangUp { stop: false });
+    }
+
+    /// For a pretend Twilio that carries this call.
+    pub fn line(&self) -> PhoneLine {
+        let ids = self.look(|state| state.ids.clone());
+        PhoneLine { ids, orders: self.orders.downgrade(), state: self.state.clone() }
     }
 
     /// Sends any text, right or wrong.

@@ -45,6 +45,8 @@ pub struct PhoneState {
     pub events: VecDeque<(Instant, PhoneEvent)>,
     pub violations: Vec<String>,
     pub violation_count: u64,
+    /// The carrier has said that the stream is over.
+    pub is_closing: bool,
     pub end: Option<PhoneEnd>,
     max_events: usize,
 }
@@ -114,6 +116,8 @@ impl std::fmt::Debug for Cleared {
 pub enum PhoneEnd {
     /// We hung up, and the relay closed or was given 5 s to.
     HungUp { answered: bool },
+    /// The carrier ended the stream because it was told to over REST; `answered` as above.
+    EndedByCarrier { answered: bool },
     /// We dropped the connection without a word.
     Vanished,
     /// The relay closed the stream.
@@ -150,6 +154,7 @@ impl PhoneState {
             events: VecDeque::new(),
             violations: Vec::new(),
             violation_count: 0,
+            is_closing: false,
             end: None,
         }
     }

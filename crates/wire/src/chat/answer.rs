@@ -174,7 +174,7 @@ impl From<RawUsage> for Usage {
     fn from(raw: RawUsage) -> Self {
         let cached = raw.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0);
         let (text_in, text_out) = (raw.prompt_tokens.unwrap_or(0), raw.completion_tokens.unwrap_or(0));
-        Self { text_in, text_cached: cached, text_out, ..Self::default() }
+        Self { text_in, text_cached: cached.min(text_in), text_out, ..Self::default() }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use call::{
-    Oddity, Usage,
+    Oddity,
     cascade::{EarCommand, EarEvent},
 };
 use serde::Deserialize;
@@ -107,10 +107,7 @@ impl Protocol for Flux {
                 self.talk.send_in_order(&json!({ "type": "ForceEndTurn" }));
             }
             EarCommand::Ping => self.talk.frames.push_back(Frame::Ping),
-            EarCommand::Close => {
-                self.used();
-                self.talk.goodbye(&json!({ "type": "CloseStream" }));
-            }
+            EarCommand::Close => self.talk.goodbye(&json!({ "type": "CloseStream" })),
             EarCommand::Open => {}
         }
     }
@@ -131,18 +128,10 @@ impl Flux {
             }
             "EagerEndOfTurn" => EarEvent::Perhaps(words),
             "TurnResumed" => EarEvent::Resumed,
-            "EndOfTurn" => {
-                self.used();
-                EarEvent::Ended(words)
-            }
+            "EndOfTurn" => EarEvent::Ended(words),
             _ => EarEvent::Odd(Oddity::UnknownEvent),
         };
         self.talk.tell(event);
-    }
-
-    fn used(&mut self) {
-        let transcription_seconds = self.chunks.take_seconds();
-        self.talk.tell(EarEvent::Used(Usage { transcription_seconds, ..Usage::default() }));
     }
 }
 

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use call::{
-    Oddity, Usage,
+    Oddity,
     cascade::{EarCommand, EarEvent},
 };
 use serde::Deserialize;
@@ -114,10 +114,7 @@ impl Protocol for Nova {
                 self.talk.send_in_order(&json!({ "type": "Finalize" }));
             }
             EarCommand::Ping => self.talk.frames.push_back(Frame::Ping),
-            EarCommand::Close => {
-                self.used();
-                self.talk.goodbye(&json!({ "type": "CloseStream" }));
-            }
+            EarCommand::Close => self.talk.goodbye(&json!({ "type": "CloseStream" })),
             EarCommand::Open => {}
         }
     }
@@ -147,13 +144,7 @@ impl Nova {
             return; // the other sign has ended this turn already
         }
         self.started = false;
-        self.used();
         self.talk.tell(EarEvent::Ended(std::mem::take(&mut self.segments)));
-    }
-
-    fn used(&mut self) {
-        let transcription_seconds = self.chunks.take_seconds();
-        self.talk.tell(EarEvent::Used(Usage { transcription_seconds, ..Usage::default() }));
     }
 }
 

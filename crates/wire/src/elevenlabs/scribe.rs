@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use call::{
-    Audio, FailureKind, Oddity, Usage,
+    Audio, FailureKind, Oddity,
     cascade::{EarCommand, EarEvent},
     ulaw,
 };
@@ -119,7 +119,6 @@ impl Protocol for Scribe {
             }
             EarCommand::Ping => self.talk.frames.push_back(Frame::Ping),
             EarCommand::Close => {
-                self.used();
                 self.talk.over = true;
                 self.talk.frames.push_back(Frame::Close);
             }
@@ -165,16 +164,10 @@ impl Scribe {
         self.words = joined(&self.words, words);
         // One that nobody asked for is the provider's own, in the middle of a turn.
         if self.commits.pop_front() == Some(true) {
-            self.used();
             self.talk.tell(EarEvent::Ended(std::mem::take(&mut self.words)));
         } else if !words.is_empty() {
             self.talk.tell(EarEvent::Words(self.words.clone()));
         }
-    }
-
-    fn used(&mut self) {
-        let transcription_seconds = self.chunks.take_seconds();
-        self.talk.tell(EarEvent::Used(Usage { transcription_seconds, ..Usage::default() }));
     }
 }
 

@@ -116,6 +116,11 @@ impl Creates {
         stopped
     }
 
+    /// Whether a response is being made.
+    pub fn is_active(&self) -> bool {
+        matches!(self.slot, Slot::Active { .. })
+    }
+
     /// A response is over.
     pub fn done(&mut self, done: &str) {
         if let Slot::Active { id, .. } = &self.slot

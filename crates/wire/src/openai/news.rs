@@ -153,7 +153,11 @@ impl Session {
             (Outcome::FailedForNow(failure), Some(Class::Fatal(_))) => Some(failure.clone()),
             _ => None,
         };
-        self.events.push_back(LegEvent::ReplyDone { reply, outcome, usage: done.usage });
+        let mut usage = done.usage;
+        if usage == Usage::default() && !matches!(outcome, Outcome::FailedForNow(_)) {
+            usage.untold_answers = 1; // a server that does not count
+        }
+        self.events.push_back(LegEvent::ReplyDone { reply, outcome, usage });
         match fatal {
             Some(failure) => self.fail(failure),
             None => self.send_create(),

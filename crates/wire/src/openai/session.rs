@@ -10,7 +10,7 @@
 use std::{collections::VecDeque, fmt};
 
 use bytes::{Bytes, BytesMut};
-use call::{Failure, FailureKind, LegCommand, LegEvent, Oddity, Say, Turns};
+use call::{Failure, FailureKind, LegCommand, LegEvent, Oddity, Say, Turns, Usage};
 use serde_json::Value;
 
 use super::{
@@ -124,6 +124,7 @@ impl Protocol for Session {
     fn obey(&mut self, command: LegCommand) {
         if let LegCommand::Close = command {
             if self.phase != Phase::Closed {
+                self.lose_the_answer();
                 self.phase = Phase::Closed;
                 self.frames.push_back(Frame::Close);
             }
@@ -260,6 +261,14 @@ impl Session {
         format!("pc-{}", self.last_event_id)
     }
 
+    /// What is being made is paid for, and nobody will say what it took.
+    fn lose_the_answer(&mut self) {
+        if !self.is_over() && self.creates.is_active() {
+            let used = Usage { untold_answers: 1, ..Usage::default() };
+            self.events.push_back(LegEvent::Used(used));
+        }
+    }
+
     pub(super) fn odd(&mut self, oddity: Oddity) {
         self.events.push_back(LegEvent::Odd(oddity));
     }
@@ -276,6 +285,7 @@ impl Session {
     }
 
     pub(super) fn fail(&mut self, failure: Failure) {
+        self.lose_the_answer();
         self.phase = Phase::Failed;
         self.events.push_back(LegEvent::Failed(failure));
     }

@@ -163,8 +163,11 @@ pub fn started(reply: u32) -> LegEvent {
     LegEvent::ReplyStarted { reply: ReplyId(reply) }
 }
 
+/// By a server that does not say what it took. What failed took nothing.
 pub fn finished(reply: u32, outcome: Outcome) -> LegEvent {
-    LegEvent::ReplyDone { reply: ReplyId(reply), outcome, usage: call::Usage::default() }
+    let untold_answers = u64::from(!matches!(outcome, Outcome::FailedForNow(_)));
+    let usage = call::Usage { untold_answers, ..call::Usage::default() };
+    LegEvent::ReplyDone { reply: ReplyId(reply), outcome, usage }
 }
 
 pub fn cut(item: u32, heard_ms: u64) -> LegCommand {

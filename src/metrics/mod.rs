@@ -9,12 +9,17 @@ use std::{
     time::Duration,
 };
 
-use call::{FailureKind, Oddity, Summary, ToolEnd, Turn, Usage};
+use call::{FailureKind, Oddity, Summary, ToolEnd, Turn};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
+
+mod costs;
+
+use self::costs::Costs;
+use crate::costs::Bill;
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 type Seconds = Counter<f64, AtomicU64>;
@@ -40,9 +45,10 @@ pub struct Metrics {
     oddities: Family<Labels<1>, Counter>,
     tools: Family<Labels<1>, Counter>,
     reports: Family<Labels<1>, Counter>,
+    recordings: Family<Labels<1>, Counter>,
     leg_errors: Family<Labels<2>, Counter>,
-    legs_replaced: Family<Labels<1>, Counter>,
-    tokens: Family<Labels<1>, Counter>,
+    legs_replaced: Family<Labels<2>, Counter>,
+    costs: Costs,
     queue_high_water: Histogram,
     panics: Counter,
     rate_left: Family<Labels<2>, Gauge<f64, AtomicU64>>,
@@ -109,13 +115,14 @@ impl Default for Metrics {
             oddities: register(&mut registry, "oddities", "Events of a leg that were not acted on, by kind"),
             tools: register(&mut registry, "tools", "Calls of tools, by how they ended"),
             reports: register(&mut registry, "reports", "Reports to main apps, by outcome"),
+            recordings: register(&mut registry, "recordings", "Recordings of calls, by outcome"),
             leg_errors: register(&mut registry, "leg_errors", "Legs that failed, by provider and kind"),
             legs_replaced: register(
                 &mut registry,
                 "legs_replaced",
-                "Legs that were lost while another one could take over",
+                "Legs that another one took over from, by kind and by why",
             ),
-            tokens: register(&mut registry, "tokens", "What the legs used, by kind"),
+            costs: Costs::new(&mut registry),
             queue_high_water: {
                 let buckets = [1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6];
                 let histogram = Histogram::new(buckets);
@@ -143,8 +150,15 @@ impl Metrics {
     }
 
     /// The call is over. What its sockets dropped and held is not in its own summary.
-    pub fn call_ended(&self, leg: &'static str, summary: &Summary, late_for_leg: u64, high_water: usize) {
-        let Summary { reason, tally, usage, .. } = summary;
+    pub fn call_ended(
+        &self,
+        leg: &'static str,
+        summary: &Summary,
+        bill: &Bill,
+        late_for_leg: u64,
+        high_water: usize,
+    ) {
+        let Summary { reason, tally, .. } = summary;
         self.calls_active.dec();
         self.calls_ended.get_or_create(&[("reason", reason.name()), ("leg", leg)]).inc();
         self.barge_ins.inc_by(tally.barge_ins);
@@ -160,21 +174,7 @@ impl Metrics {
         }
         self.gaps.inc_by(tally.gaps.as_secs_f64());
         self.queue_high_water.observe(high_water as f64);
-        self.used(usage);
-    }
-
-    fn used(&self, usage: &Usage) {
-        for (kind, count) in [
-            ("text_in", usage.text_in),
-            ("text_cached", usage.text_cached),
-            ("audio_in", usage.audio_in),
-            ("audio_cached", usage.audio_cached),
-            ("text_out", usage.text_out),
-            ("audio_out", usage.audio_out),
-            ("transcription", usage.transcription_tokens),
-        ] {
-            self.tokens.get_or_create(&[("kind", kind)]).inc_by(count);
-        }
+        self.costs.add(bill);
     }
 
     /// A call's task panicked: it is gone, and says nothing more.
@@ -196,9 +196,9 @@ impl Metrics {
         self.leg_errors.get_or_create(&[("provider", provider), ("kind", kind.name())]).inc();
     }
 
-    /// This kind of leg was lost, and the next one took over.
-    pub fn leg_replaced(&self, leg: &'static str) {
-        self.legs_replaced.get_or_create(&[("leg", leg)]).inc();
+    /// This kind of leg was lost, or its session is over, and another one takes over.
+    pub fn leg_replaced(&self, leg: &'static str, why: &'static str) {
+        self.legs_replaced.get_or_create(&[("leg", leg), ("why", why)]).inc();
     }
 
     pub fn first_audio(&self, after: Duration) {
@@ -243,6 +243,10 @@ impl Metrics {
 
     pub fn report(&self, outcome: &'static str) {
         self.reports.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    pub fn recording(&self, outcome: &'static str) {
+        self.recordings.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     pub fn draining(&self) {
@@ -298,8 +302,7 @@ mod tests {
 
     fn summary(reason: EndReason) -> Summary {
         let tally = Tally { frames_in: 50, frames_out: 7, barge_ins: 1, ..Tally::default() };
-        let usage = Usage { audio_in: 12, ..Usage::default() };
-        let (transcript, turns, tools, legs) = Default::default();
+        let (usage, transcript, turns, tools, legs) = Default::default();
         Summary {
             reason,
             lasted: Duration::from_secs(1),
@@ -310,6 +313,7 @@ mod tests {
             turns,
             tools,
             legs,
+            recorded_from: None,
         }
     }
 
@@ -321,7 +325,7 @@ mod tests {
         metrics.leg_ready("openai", Duration::from_millis(80));
         let failure = Failure { provider: "openai", kind: FailureKind::Quota, detail: "".into() };
         metrics.leg_failed(failure.provider, failure.kind);
-        metrics.call_ended("openai", &summary(EndReason::LegFailed(failure)), 3, 100);
+        metrics.call_ended("openai", &summary(EndReason::LegFailed(failure)), &Bill::default(), 3, 100);
         metrics.refused("token_expired");
         let page = metrics.page();
         for line in [
@@ -332,7 +336,6 @@ mod tests {
             "patchcord_leg_errors_total{provider=\"openai\",kind=\"quota\"} 1",
             "patchcord_frames_total{direction=\"in\"} 50",
             "patchcord_frames_dropped_total{reason=\"leg_slow\"} 3",
-            "patchcord_tokens_total{kind=\"audio_in\"} 12",
             "patchcord_leg_ready_seconds_count{leg=\"openai\"} 1",
         ] {
             assert!(page.lines().any(|l| l == line), "{line} is not in\n{page}");
@@ -343,7 +346,7 @@ mod tests {
     #[test]
     fn no_label_takes_a_name_that_the_platform_overwrites() {
         let metrics = Metrics::default();
-        metrics.call_ended("echo", &summary(EndReason::CallerHungUp), 0, 0);
+        metrics.call_ended("echo", &summary(EndReason::CallerHungUp), &Bill::default(), 0, 0);
         metrics.refused("x");
         metrics.odd(Oddity::UnknownEvent);
         metrics.leg_ready("echo", Duration::ZERO);
