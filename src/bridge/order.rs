@@ -6,6 +6,8 @@ use call::{
     Turns,
     cascade::{self, Judges},
 };
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
 use wire::{
     Function, chat,
     deepgram::{AuraSetup, FluxSetup, FluxVoiceSetup, NovaSetup},
@@ -51,12 +53,37 @@ fn tool(tool: &Tool) -> call::Tool {
     let (patience, does) = match &tool.does {
         Does::Ask { timeout, .. } => (*timeout, call::Does::Ask),
         Does::HangUp => (Duration::ZERO, call::Does::HangUp),
+        Does::Elsewhere { timeout, .. } => (*timeout, call::Does::Elsewhere),
         // Whether there is such a target is known at once.
         Does::Transfer { .. } => (Duration::from_secs(1), call::Does::Ask),
         // They wait for the agent's own words.
         Does::SendDtmf => (Duration::from_secs(60), call::Does::Ask),
     };
     call::Tool { name: tool.name.clone(), patience, say: tool.say.clone(), does }
+}
+
+/// What we run, or have the main app run.
+fn functions(config: &Config) -> Vec<Function> {
+    let ours = config.tools.iter().filter(|tool| !matches!(tool.does, Does::Elsewhere { .. }));
+    ours.map(function).collect()
+}
+
+/// What the provider runs by itself. It asks nobody before: nobody on a phone could say yes in time.
+fn server(tool: &Tool) -> Option<Value> {
+    let Does::Elsewhere { server, .. } = &tool.does else { return None };
+    let mut asked = json!({
+        "type": "mcp", "server_label": tool.name, "server_url": server.url, "require_approval": "never",
+    });
+    if let Some(description) = &server.description {
+        asked["server_description"] = json!(description);
+    }
+    if let Some(key) = &server.authorization {
+        asked["authorization"] = json!(key.expose_secret());
+    }
+    if let Some(allowed) = &server.allowed {
+        asked["allowed_tools"] = json!(allowed);
+    }
+    Some(asked)
 }
 
 fn function(tool: &Tool) -> Function {
@@ -169,7 +196,7 @@ pub(super) fn for_mind(config: &Config, llm: &Thinking) -> chat::Mind {
             ThinkingEffort::Medium => chat::Reasoning::Medium,
             ThinkingEffort::High => chat::Reasoning::High,
         }),
-        tools: config.tools.iter().map(function).collect(),
+        tools: functions(config),
         extra: llm.extra.clone(),
     }
 }
@@ -205,7 +232,8 @@ pub(super) fn for_openai(config: &Config, leg: &OpenAiLeg, turns: Turns) -> Setu
             Effort::High => openai::ReasoningEffort::High,
             Effort::Xhigh => openai::ReasoningEffort::Xhigh,
         }),
-        tools: config.tools.iter().map(function).collect(),
+        tools: functions(config),
+        servers: config.tools.iter().filter_map(server).collect(),
         turns,
     }
 }

@@ -84,7 +84,7 @@ impl Toolbox {
                 };
                 Box::pin(std::future::ready((ToolEnd::Tones, digits)))
             }
-            (Ok(_), Does::HangUp) => return, // the call does that itself
+            (Ok(_), Does::HangUp | Does::Elsewhere { .. }) => return, // done by the call, or by the provider
         };
         self.running.push((id, running));
     }

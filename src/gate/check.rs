@@ -92,6 +92,7 @@ pub(super) fn config(
     let legs = check.legs(body.legs.unwrap_or_default(), &keys);
     check.persona(&agent, &legs);
     let tools = check.tools(body.tools.unwrap_or_default());
+    check.somebody_speaks_mcp(&tools, &legs);
     let call = check.call(body.call.unwrap_or_default());
     let report = body.report.and_then(|report| check.report(&report));
     let transfers = tools.iter().any(|tool| matches!(tool.does, config::Does::Transfer { .. }));

@@ -44,11 +44,7 @@ impl Check<'_> {
             tools::Tool::HangUp(plain) => self.hang_up(path, plain),
             tools::Tool::Transfer(transfer) => self.transfer(path, transfer),
             tools::Tool::SendDtmf(plain) => self.send_dtmf(path, plain),
-            tools::Tool::Mcp(_) => {
-                let text = "is not supported by this version of the relay: leave the tool out";
-                self.add(Code::ClaimsNotSupported, &format!("{path}.kind"), text);
-                None
-            }
+            tools::Tool::Mcp(mcp) => self.mcp(path, mcp),
         }
     }
 
@@ -138,7 +134,7 @@ impl Check<'_> {
         Some(Reporting { url, secret: secret.flatten(), started, turns, ended })
     }
 
-    fn described(&mut self, path: &str, name: &str, description: Option<&String>) {
+    pub(super) fn described(&mut self, path: &str, name: &str, description: Option<&String>) {
         // What the models take as a name.
         let fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if name.is_empty() || name.len() > 64 || !name.chars().all(fine) {

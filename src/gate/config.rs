@@ -163,6 +163,16 @@ pub struct Tool {
     pub does: Does,
 }
 
+/// A server of tools that a provider talks to by itself.
+#[derive(Clone)]
+pub struct Server {
+    pub url: String,
+    pub description: Option<String>,
+    pub authorization: Option<SecretString>,
+    /// Nothing: all.
+    pub allowed: Option<Vec<String>>,
+}
+
 /// Where the main app hears of the call, and of what.
 #[derive(Clone)]
 pub struct Reporting {
@@ -185,6 +195,8 @@ pub enum Does {
     Transfer { targets: BTreeMap<String, String> },
     /// Keys are pressed, as tones on the line.
     SendDtmf,
+    /// A server that the provider itself talks to, as it is told of it.
+    Elsewhere { server: Server, timeout: Duration },
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -305,6 +317,12 @@ impl fmt::Debug for Tool {
     }
 }
 
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
 /// Without the URL, as above.
 impl fmt::Debug for Reporting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -324,6 +342,7 @@ impl fmt::Debug for Does {
             Self::Ask { timeout, .. } => write!(f, "Ask({timeout:?})"),
             Self::HangUp => f.write_str("HangUp"),
             Self::SendDtmf => f.write_str("SendDtmf"),
+            Self::Elsewhere { timeout, .. } => write!(f, "Elsewhere({timeout:?})"),
             Self::Transfer { targets } => write!(f, "Transfer({} targets)", targets.len()),
         }
     }

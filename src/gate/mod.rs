@@ -13,6 +13,7 @@
 
 mod check;
 mod check_cascade;
+mod check_mcp;
 mod check_persona;
 mod check_tools;
 mod check_twilio;
@@ -191,7 +192,8 @@ impl Gate {
         let body = reader::read(body.value(), &[], &mut problems);
         let Some(body) = body else { return Err(problems.into_refusal()) };
         let (body, form) = check::unfold(&mut claims, body, &mut problems);
-        let secret = body.report.as_ref().is_some_and(|report| report.secret.is_some());
+        let secret = body.report.as_ref().is_some_and(|report| report.secret.is_some())
+            || body.tools.iter().flatten().any(tools::Tool::holds_secret);
         let literal_keys = secret || body.keys.as_ref().is_some_and(claims::Keys::any);
         let source = match claims.config.take() {
             Some(asked) => {

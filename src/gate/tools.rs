@@ -14,15 +14,42 @@ use schemars::JsonSchema;
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "tools", derive(JsonSchema))]
 #[cfg_attr(feature = "tools", schemars(tag = "kind", transform = function_needs_no_kind))]
-#[expect(dead_code, reason = "this version reads the grammar of most kinds, and refuses them")]
 pub(super) enum Tool {
     Function(Function),
     Knowledge(Knowledge),
     HangUp(Plain),
     Transfer(Transfer),
     SendDtmf(Plain),
-    /// Passed on to legs that speak MCP themselves.
-    Mcp(#[cfg_attr(feature = "tools", schemars(with = "Map<String, Value>"))] Map<String, Value>),
+    Mcp(Mcp),
+}
+
+impl Tool {
+    /// Whether the carrier must not see it.
+    pub fn holds_secret(&self) -> bool {
+        matches!(self, Self::Mcp(Mcp { authorization: Some(_), .. }))
+    }
+}
+
+/// A server of tools that the provider itself talks to (Model Context Protocol). Only `openai` legs do.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "tools", derive(JsonSchema))]
+pub(super) struct Mcp {
+    /// Your own name for it.
+    pub server_label: String,
+    /// An https address.
+    pub server_url: String,
+    pub server_description: Option<String>,
+    /// What the server takes as its key. Seal the token then.
+    #[cfg_attr(feature = "tools", schemars(with = "Option<String>"))]
+    pub authorization: Option<SecretString>,
+    /// All of them when left out.
+    pub allowed_tools: Option<Vec<String>>,
+    /// How long a call of one of its tools may take; 20000 when left out.
+    #[cfg_attr(feature = "tools", schemars(range(min = 100, max = 60000)))]
+    pub timeout_ms: Option<u64>,
+    /// Spoken while the caller waits.
+    pub say: Option<String>,
 }
 
 /// A signed POST to the main app, whose answer goes to the model.

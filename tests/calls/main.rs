@@ -6,6 +6,7 @@ mod cascade;
 mod conversation;
 mod costs;
 mod echo;
+mod elsewhere;
 mod examples;
 mod failover;
 mod goodbye;

@@ -133,6 +133,7 @@ async fn a_call_with_two_interruptions_is_recorded_to_the_sample() {
         let house = House::with(&[("OPENAI_BASE_URL", &url), ("WEBHOOK_ALLOW_PRIVATE", "true")]).await;
         let options = house.phone(recorded(openai("sk"), &app)).delay(Duration::from_millis(delay));
         let phone = Phone::dial(options).await.unwrap();
+        phone.until(|phone| phone.frames_sent > 5, LIMIT).await.unwrap(); // both begin with the first one
         phone.suppress_silence(suppress);
         phone.say(speech(Duration::from_millis(900), 5));
         interrupted(&phone, 2, 1_200).await;

@@ -737,10 +737,24 @@ fn values() {
                 "keys.openai",
             ),
             claim(
-                "a tool to come",
-                json!({ "tools": [{ "kind": "mcp" }] }),
+                "a server that no leg can talk to",
+                json!({ "tools": [{ "kind": "mcp", "server_label": "x", "server_url": "https://mcp.example.com/" }],
+                        "legs": [{ "kind": "echo" }] }),
                 ClaimsNotSupported,
                 "tools[0].kind",
+            ),
+            claim(
+                "a server in the house",
+                json!({ "tools": [{ "kind": "mcp", "server_label": "x", "server_url": "https://10.0.0.1/MARKER" }] }),
+                ClaimsUrl,
+                "tools[0].server_url",
+            ),
+            claim(
+                "a server that asks before",
+                json!({ "tools": [{ "kind": "mcp", "server_label": "x", "server_url": "https://mcp.example.com/",
+                                    "require_approval": "always" }] }),
+                ClaimsUnknownField,
+                "tools[0].require_approval",
             ),
             claim(
                 "a transfer that nobody hears of",

@@ -273,7 +273,9 @@ fn tools_of_the_main_app_arrive() {
     let [lookup, ask] = &config.tools[..] else { panic!("{:?}", config.tools) };
     let asks = |tool: &Tool| match &tool.does {
         Does::Ask { url, timeout } => (url.path().to_owned(), *timeout),
-        Does::HangUp | Does::SendDtmf | Does::Transfer { .. } => panic!("{} asks nobody", tool.name),
+        Does::HangUp | Does::SendDtmf | Does::Elsewhere { .. } | Does::Transfer { .. } => {
+            panic!("{} asks nobody", tool.name)
+        }
     };
     assert_eq!(lookup.name, "lookup");
     assert_eq!(asks(lookup), ("/lookup".to_owned(), Duration::from_secs(5)));
@@ -282,6 +284,22 @@ fn tools_of_the_main_app_arrive() {
     assert_eq!((lookup.say.as_deref(), ask.say.as_deref()), (Some("One moment."), None));
     assert_eq!(asks(ask), ("/ask".to_owned(), Duration::from_secs(8)));
     assert_eq!(json!(ask.parameters)["required"], json!(["question"]));
+}
+
+#[test]
+fn a_server_of_tools_arrives_and_its_key_is_never_shown() {
+    let claims = with(json!({ "tools": [
+        { "kind": "mcp", "server_label": "calendar", "server_url": "https://mcp.example.com/sse",
+          "authorization": "MARKER", "allowed_tools": ["list"], "say": "Let me look." },
+    ] }));
+    let config = config(&gate(), &minter().seal(&claims)).unwrap();
+    let [tool] = &config.tools[..] else { panic!("{:?}", config.tools) };
+    let Does::Elsewhere { server, timeout } = &tool.does else { panic!("{:?}", tool.does) };
+    assert_eq!((tool.name.as_str(), tool.say.as_deref()), ("calendar", Some("Let me look.")));
+    assert_eq!((server.url.as_str(), *timeout), ("https://mcp.example.com/sse", Duration::from_secs(20)));
+    assert_eq!(server.allowed.as_deref(), Some(&["list".to_owned()][..]));
+    assert_eq!(server.authorization.as_ref().unwrap().expose_secret(), "MARKER");
+    assert!(!format!("{config:?}{server:?}").contains("MARKER"));
 }
 
 #[test]

@@ -44,6 +44,13 @@ impl Call {
                 self.turn_has_tool(reply, id);
                 self.on_tool_called(reply, id, &name, arguments);
             }
+            LegEvent::ToolElsewhere { reply, id, server, name, arguments } => {
+                self.still_thinking(reply);
+                self.on_tool_elsewhere(reply, id, &server, (&name, &arguments));
+            }
+            LegEvent::ToolElsewhereDone { id, failed, result } => {
+                self.on_tool_elsewhere_done(id, failed, result);
+            }
             LegEvent::ReplyDone { reply, outcome, usage } => {
                 self.usage += usage;
                 self.on_reply_done(reply, outcome);

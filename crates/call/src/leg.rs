@@ -48,6 +48,11 @@ pub enum LegEvent {
     CallerWords { item: ItemId, text: String, whole: bool },
     /// The model wants something done. Comes before the end of its reply, and wants exactly one result.
     ToolCalled { reply: ReplyId, id: ToolId, name: String, arguments: String },
+    /// The provider itself has a tool run, at this server. It needs no result from us, and ends with
+    /// [`LegEvent::ToolElsewhereDone`].
+    ToolElsewhere { reply: ReplyId, id: ToolId, server: String, name: String, arguments: String },
+    /// The model knows what came of it. The result itself may come later, in another one of these.
+    ToolElsewhereDone { id: ToolId, failed: bool, result: Option<String> },
     /// The answer is complete, or was stopped, or could not be made. Always comes, once for each reply.
     ReplyDone { reply: ReplyId, outcome: Outcome, usage: Usage },
     /// What was used besides, or since this was last told.

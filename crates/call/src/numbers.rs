@@ -51,7 +51,10 @@ impl Numbers {
                 on(&mut reply.0, before.reply, |used| &mut used.reply, used);
                 on(&mut item.0, before.item, |used| &mut used.item, used);
             }
-            LegEvent::ToolCalled { reply, id, .. } => {
+            LegEvent::ToolElsewhereDone { id, .. } => {
+                on(&mut id.0, before.tool, |used| &mut used.tool, used);
+            }
+            LegEvent::ToolCalled { reply, id, .. } | LegEvent::ToolElsewhere { reply, id, .. } => {
                 on(&mut reply.0, before.reply, |used| &mut used.reply, used);
                 on(&mut id.0, before.tool, |used| &mut used.tool, used);
             }

@@ -32,6 +32,8 @@ pub enum Does {
     Ask,
     /// The call itself ends.
     HangUp,
+    /// The leg's provider itself, which only tells of it. The tool stands for everything at one server.
+    Elsewhere,
 }
 
 /// One call of a tool. A leg numbers them upwards.
@@ -119,7 +121,8 @@ impl Call {
         self.tools.newest = Some(id);
         self.tally.tools += 1;
         self.transcript.tool_called(self.age(), id, name, &arguments);
-        let tool = self.config.tools.iter().position(|tool| tool.name == name);
+        let named = |tool: &Tool| tool.name == name && tool.does != Does::Elsewhere;
+        let tool = self.config.tools.iter().position(named);
         let refusal = match tool {
             _ if self.floor.is_silenced(reply) => Some("Not done: the caller interrupted before it began."),
             None => Some("There is no tool of this name."),
@@ -139,7 +142,7 @@ impl Call {
             }
         };
         match self.config.tools[tool].does {
-            Does::Ask => {}
+            Does::Ask | Does::Elsewhere => {}
             Does::HangUp => return self.wants_to_leave(id, tool, None),
         }
         self.tools.running.push(Running { id, reply, tool, since: self.now, tones: None });
@@ -148,6 +151,39 @@ impl Call {
             self.timers.set(Timer::Filler, self.now + FILLER_AFTER);
         }
         self.push(Command::Run { id, tool, arguments });
+    }
+
+    /// The provider has a tool run by itself: nothing to do but to wait, as for any other.
+    pub(crate) fn on_tool_elsewhere(&mut self, reply: ReplyId, id: ToolId, server: &str, what: (&str, &str)) {
+        if self.phase != Phase::Live || self.tools.newest >= Some(id) {
+            return;
+        }
+        self.tools.newest = Some(id);
+        self.tally.tools += 1;
+        let (name, arguments) = what;
+        self.transcript.tool_called(self.age(), id, name, arguments);
+        let at_server = |tool: &Tool| tool.name == server && tool.does == Does::Elsewhere;
+        let Some(tool) = self.config.tools.iter().position(at_server) else { return };
+        if self.floor.is_silenced(reply) || self.tools.running.len() >= MOST_AT_ONCE {
+            return; // the caller speaks next, or somebody else's result lets the agent go on
+        }
+        self.tools.running.push(Running { id, reply, tool, since: self.now, tones: None });
+        self.watch_tools();
+        if self.config.tools[tool].say.is_some() && !self.timers.is_set(Timer::Filler) {
+            self.timers.set(Timer::Filler, self.now + FILLER_AFTER);
+        }
+    }
+
+    /// The provider knows the result. What it was comes now, later or never; it is only for the books.
+    pub(crate) fn on_tool_elsewhere_done(&mut self, id: ToolId, failed: bool, result: Option<String>) {
+        let end = if failed { ToolEnd::Failed } else { ToolEnd::Done };
+        if self.tools.running.iter().any(|running| running.id == id) {
+            let known = if failed { sentence("It failed.") } else { r#"{"status":"done"}"#.into() };
+            self.on_tool_ended(id, end, known);
+        }
+        if let Some(result) = result {
+            self.transcript.tool_answered(id, &result);
+        }
     }
 
     /// `result` is for the model, whatever the end was.

@@ -3,7 +3,9 @@
 mod scene;
 
 use bytes::Bytes;
-use call::{Audio, FailureKind, ItemId, LegCommand, LegEvent, Outcome, ReplyId, Turns, Usage};
+use call::{
+    Audio, FailureKind, ItemId, LegCommand, LegEvent, Oddity, Outcome, ReplyId, ToolId, Turns, Usage,
+};
 use scene::*;
 use serde_json::{Value, json};
 use wire::{
@@ -67,6 +69,46 @@ fn a_whole_turn_is_told_in_the_call_s_words() {
 }
 
 #[test]
+fn a_tool_that_the_provider_runs_by_itself_is_told_and_needs_no_result() {
+    let mut scene = Scene::replying(Turns::Live);
+    let item = |more: Value| {
+        let mut item =
+            json!({ "id": "mcp_1", "type": "mcp_call", "server_label": "calendar", "name": "list" });
+        item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        item
+    };
+    scene.provider(json!({ "type": "mcp_list_tools.completed", "item_id": "l" }));
+    scene.provider(
+        json!({ "type": "response.output_item.added", "response_id": "resp_1", "item": item(json!({})) }),
+    );
+    scene.provider(json!({ "type": "response.mcp_call_arguments.delta", "item_id": "mcp_1", "delta": "{" }));
+    assert_eq!(scene.events(), []);
+    let arguments = json!({ "type": "response.mcp_call_arguments.done", "response_id": "resp_1", "item_id": "mcp_1",
+        "arguments": "{}" });
+    scene.provider(arguments.clone());
+    scene.provider(arguments); // twice is once
+    let (reply, id) = (ReplyId(1), ToolId(1));
+    let (server, name, arguments) = ("calendar".to_owned(), "list".to_owned(), "{}".to_owned());
+    let runs = LegEvent::ToolElsewhere { reply, id, server, name, arguments };
+    assert_eq!(scene.events(), [runs, LegEvent::Odd(Oddity::UnknownEvent)]);
+    scene.provider(json!({ "type": "response.mcp_call.completed", "item_id": "mcp_1" }));
+    scene.provider(json!({ "type": "response.output_item.done", "response_id": "resp_1",
+        "item": item(json!({ "output": "[]", "error": null })) }));
+    let done = |result: Option<&str>| LegEvent::ToolElsewhereDone {
+        id,
+        failed: false,
+        result: result.map(str::to_owned),
+    };
+    assert_eq!(scene.events(), [done(None), done(Some("[]"))]);
+    scene.session.obey(LegCommand::ToolResult { id, result: "{}".into() });
+    assert_eq!(scene.frames(), Vec::<Value>::new());
+    // A server that cannot be talked to, and a call that nobody announced.
+    scene.provider(json!({ "type": "mcp_list_tools.failed", "item_id": "l" }));
+    scene.provider(json!({ "type": "response.mcp_call.failed", "item_id": "mcp_9" }));
+    assert_eq!(scene.events(), [LegEvent::Odd(Oddity::OwnError), LegEvent::Odd(Oddity::UnknownEvent)]);
+}
+
+#[test]
 fn the_first_update_asks_for_ulaw_both_ways_and_for_every_setting() {
     let mut scene = Scene::new(Setup {
         instructions: "You answer the phone.".into(),
@@ -79,6 +121,7 @@ fn the_first_update_asks_for_ulaw_both_ways_and_for_every_setting() {
         max_output_tokens: Some(900),
         reasoning_effort: Some(ReasoningEffort::Xhigh),
         tools: Vec::new(),
+        servers: Vec::new(),
         turns: Turns::Held,
     });
     assert_eq!(scene.frames(), Vec::<Value>::new(), "nothing is sent before session.created");

@@ -262,3 +262,56 @@ fn after_the_call_nothing_is_run_and_nothing_answered() {
     scene.pass(20_000);
     assert_eq!(scene.commands(), []);
 }
+
+/// The provider has two tools of its own run in one answer.
+fn elsewhere() -> Scene {
+    let does = Does::Elsewhere;
+    let server = Tool { name: "calendar".into(), say: None, does, ..with_tools().tools[0].clone() };
+    let mut scene = Scene::live(Config { tools: vec![server], ..Config::default() });
+    turn(&mut scene, 100);
+    scene.leg(LegEvent::ReplyStarted { reply: REPLY });
+    for id in [1, 2] {
+        let (server, name) = ("calendar".to_owned(), "list".to_owned());
+        let arguments = "{}".to_owned();
+        scene.leg(LegEvent::ToolElsewhere { reply: REPLY, id: ToolId(id), server, name, arguments });
+    }
+    scene.leg(done(1, Outcome::Completed));
+    scene.commands();
+    scene
+}
+
+fn ended_elsewhere(scene: &mut Scene, id: u32, result: Option<&str>) {
+    let result = result.map(str::to_owned);
+    scene.leg(LegEvent::ToolElsewhereDone { id: ToolId(id), failed: false, result });
+}
+
+#[test]
+fn what_the_provider_runs_by_itself_is_waited_for_and_gone_on_with_once() {
+    let mut scene = elsewhere();
+    ended_elsewhere(&mut scene, 2, None);
+    assert!(!scene.leg_commands().contains(&LegCommand::Reply), "the other one still runs");
+    ended_elsewhere(&mut scene, 1, None);
+    assert_eq!(scene.leg_commands().last(), Some(&LegCommand::Reply));
+    ended_elsewhere(&mut scene, 1, Some("[7]"));
+    assert_eq!(scene.commands(), [], "the result is only for the books");
+    scene.input(Input::Stop);
+    let tools = scene.ended().unwrap().tools;
+    assert_eq!(tools[0].result.as_deref(), Some("[7]"));
+}
+
+#[test]
+fn a_provider_that_forgets_its_own_tool_is_asked_to_go_on() {
+    let mut scene = elsewhere();
+    scene.pass(8_000);
+    assert_eq!(scene.leg_commands().iter().filter(|command| **command == LegCommand::Reply).count(), 1);
+    ended_elsewhere(&mut scene, 1, None);
+    assert_eq!(scene.leg_commands(), []);
+}
+
+#[test]
+fn a_server_is_no_tool_that_a_model_can_call() {
+    let mut scene = elsewhere();
+    scene.reply(2, 5);
+    called(&mut scene, 2, 3, "calendar");
+    assert!(!scene.commands().iter().any(|command| matches!(command, Command::Run { .. })));
+}

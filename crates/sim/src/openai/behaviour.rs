@@ -49,8 +49,24 @@ pub struct Reply {
 
 #[derive(Clone, Debug)]
 pub enum Part {
-    Speech { transcript: String, audio: Bytes, phase: Option<&'static str> },
-    Call { name: String, arguments: String, call_id: String },
+    Speech {
+        transcript: String,
+        audio: Bytes,
+        phase: Option<&'static str>,
+    },
+    Call {
+        name: String,
+        arguments: String,
+        call_id: String,
+    },
+    /// A tool of a server that this service calls by itself. Its result is known so long after the call.
+    Elsewhere {
+        server: String,
+        name: String,
+        arguments: String,
+        result: Result<String, String>,
+        takes: Duration,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -208,6 +224,17 @@ impl Reply {
             name: name.to_owned(),
             arguments: arguments.to_owned(),
             call_id: call_id.to_owned(),
+        })
+    }
+
+    /// This service has a tool run by itself.
+    pub fn elsewhere(server: &str, name: &str, result: Result<&str, &str>, takes: Duration) -> Self {
+        Self::default().and(Part::Elsewhere {
+            server: server.to_owned(),
+            name: name.to_owned(),
+            arguments: "{}".to_owned(),
+            result: result.map(str::to_owned).map_err(str::to_owned),
+            takes,
         })
     }
 

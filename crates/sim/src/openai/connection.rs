@@ -40,8 +40,16 @@ pub(super) enum Order {
 #[derive(Debug)]
 pub(super) enum Later {
     Created,
-    Update { event: Value },
-    Transcript { item_id: String, text: String, audio_ms: u64 },
+    Update {
+        event: Value,
+    },
+    Transcript {
+        item_id: String,
+        text: String,
+        audio_ms: u64,
+    },
+    /// A tool that this service runs by itself was run.
+    Ran(Vec<Value>),
 }
 
 pub(super) struct Connection {
@@ -216,6 +224,7 @@ impl Connection {
             }
             Later::Update { event } => self.update(&event),
             Later::Transcript { item_id, text, audio_ms } => self.transcribe(&item_id, &text, audio_ms),
+            Later::Ran(events) => events.into_iter().for_each(|event| self.send(event)),
         }
     }
 

@@ -5,6 +5,7 @@
 
 use super::{
     behaviour::{Behaviour, Ending, Part, Pieces},
+    connection::Later,
     ledger::StartedBy,
 };
 use crate::{dice::Dice, ulaw};
@@ -56,7 +57,7 @@ impl Response {
             let when = |audio: Duration| first + audio.div_f64(behaviour.pace.max(0.01));
             self.steps.push_back((when(audio_before), Step::Open(at)));
             match &spoken.part {
-                Part::Call { arguments, .. } => {
+                Part::Call { arguments, .. } | Part::Elsewhere { arguments, .. } => {
                     for piece in words(arguments, 3) {
                         self.steps.push_back((when(audio_before), Step::Words(at, piece)));
                     }
@@ -146,6 +147,7 @@ impl Response {
                 event["type"] = json!("response.function_call_arguments.delta");
                 event["call_id"] = json!(call_id);
             }
+            Part::Elsewhere { .. } => event["type"] = json!("response.mcp_call_arguments.delta"),
             Part::Speech { .. } => {
                 let kind = if self.in_text {
                     "response.output_text.delta"
@@ -190,6 +192,13 @@ impl Response {
                 "response.function_call_arguments.done",
                 json!({"call_id": call_id, "name": name, "arguments": words}),
             )],
+            Part::Elsewhere { .. } => {
+                // The rest comes when it was run.
+                return vec![
+                    event("response.mcp_call_arguments.done", json!({"arguments": words})),
+                    event("response.mcp_call.in_progress", json!({})),
+                ];
+            }
             Part::Speech { .. } if in_text => vec![
                 event("response.output_text.done", json!({"content_index": 0, "text": words})),
                 event(
@@ -230,10 +239,27 @@ impl Spoken {
 
     fn is_complete(&self, in_text: bool) -> bool {
         match &self.part {
-            Part::Call { arguments, .. } => self.words == *arguments,
+            Part::Call { arguments, .. } | Part::Elsewhere { arguments, .. } => self.words == *arguments,
             Part::Speech { transcript, .. } if in_text => self.words == *transcript,
             Part::Speech { audio, .. } => self.sent == audio.len(),
         }
+    }
+
+    /// When a tool that this service runs by itself will have been run, and what is told of it then.
+    pub fn run(&self, response_id: &str, at: usize) -> Option<(Instant, Later)> {
+        let Part::Elsewhere { result, takes, .. } = &self.part else { return None };
+        let kind = if result.is_ok() { "response.mcp_call.completed" } else { "response.mcp_call.failed" };
+        let mut item = self.item(false);
+        match result {
+            Ok(output) => item["output"] = json!(output),
+            Err(error) => item["error"] = json!({"type": "tool_execution_error", "message": error}),
+        }
+        let of = |kind: &str| json!({"type": kind, "response_id": response_id, "output_index": at});
+        let (mut ended, mut done) = (of(kind), of("response.output_item.done"));
+        ended["item_id"] = json!(self.item_id);
+        done["item"] = item.clone();
+        let whole = json!({"type": "conversation.item.done", "item": item});
+        Some((Instant::now() + *takes, Later::Ran(vec![ended, whole, done])))
     }
 
     pub fn item(&self, in_text: bool) -> Value {
@@ -245,6 +271,9 @@ impl Spoken {
         match &self.part {
             Part::Call { name, call_id, .. } => json!({"id": self.item_id, "object": "realtime.item",
                 "type": "function_call", "status": status, "name": name, "call_id": call_id, "arguments": self.words}),
+            Part::Elsewhere { server, name, .. } => json!({"id": self.item_id, "object": "realtime.item",
+                "type": "mcp_call", "server_label": server, "name": name, "arguments": self.words,
+                "approval_request_id": null, "output": null, "error": null}),
             Part::Speech { phase, .. } => {
                 let content = match (self.closed, in_text) {
                     (false, _) => json!([]),

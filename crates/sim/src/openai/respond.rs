@@ -139,6 +139,9 @@ impl Connection {
     fn close_part(&mut self, at: usize, part: usize) {
         let Some(response) = self.responses.get_mut(at) else { return };
         let events = response.close(part);
+        let run = response.parts.get(part).and_then(|spoken| spoken.run(&response.id, part));
+        self.planned.extend(run);
+        let Some(response) = self.responses.get_mut(at) else { return };
         if let Some(spoken) = response.parts.get(part) {
             let value = spoken.item(response.in_text);
             if let Some(item) = self.conversation.find_mut(&spoken.item_id) {
@@ -287,6 +290,7 @@ fn item_note(spoken: &Spoken, response_id: &str) -> ItemNote {
         Part::Call { arguments, call_id, .. } => {
             ("function_call", arguments.clone(), bytes::Bytes::new(), Some(call_id.clone()))
         }
+        Part::Elsewhere { arguments, .. } => ("mcp_call", arguments.clone(), bytes::Bytes::new(), None),
     };
     ItemNote {
         id: spoken.item_id.clone(),

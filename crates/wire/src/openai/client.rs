@@ -48,8 +48,9 @@ pub(super) fn set_up(event_id: &str, setup: &Setup) -> Frame {
     if let Some(tokens) = setup.max_output_tokens {
         session["max_output_tokens"] = json!(tokens);
     }
-    if !setup.tools.is_empty() {
-        session["tools"] = setup.tools.iter().map(function).collect();
+    if !setup.tools.is_empty() || !setup.servers.is_empty() {
+        let functions = setup.tools.iter().map(function);
+        session["tools"] = functions.chain(setup.servers.iter().cloned()).collect();
         session["tool_choice"] = json!("auto");
     }
     if let Some(effort) = setup.reasoning_effort {

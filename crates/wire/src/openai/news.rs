@@ -80,6 +80,24 @@ impl Session {
                 }
                 None => self.odd(Oddity::UnknownEvent),
             },
+            Message::ElsewhereAnnounced { item, server, name } => {
+                self.tool_calls.announced(item, server, name);
+            }
+            Message::ElsewhereRuns { reply, item, arguments } => {
+                let call = item.some().and_then(|item| self.tool_calls.runs(item));
+                match (self.reply(&reply), call) {
+                    (Some(reply), Some((id, server, name))) => {
+                        let event = LegEvent::ToolElsewhere { reply, id, server, name, arguments };
+                        self.events.push_back(event);
+                    }
+                    _ => self.odd(Oddity::UnknownEvent),
+                }
+            }
+            Message::ElsewhereDone { item, failed, result } => match self.tool_calls.elsewhere(&item) {
+                Some(id) => self.events.push_back(LegEvent::ToolElsewhereDone { id, failed, result }),
+                None => self.odd(Oddity::UnknownEvent),
+            },
+            Message::ServerFailed => self.odd(Oddity::OwnError),
             Message::TranscriptionFailed => self.odd(Oddity::BenignError),
             Message::ReplyDone(done) => self.on_reply_done(&done),
             Message::Error(error) => self.on_error(&error),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use call::{Audio, Usage};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::{
     failure::ProviderError,
@@ -63,6 +64,24 @@ pub(super) enum Message<'a> {
         name: String,
         arguments: String,
     },
+    /// A call that the provider has run by itself.
+    ElsewhereAnnounced {
+        item: String,
+        server: String,
+        name: String,
+    },
+    ElsewhereRuns {
+        reply: Text<'a>,
+        item: Text<'a>,
+        arguments: String,
+    },
+    ElsewhereDone {
+        item: String,
+        failed: bool,
+        result: Option<String>,
+    },
+    /// The tools of a server could not be listed.
+    ServerFailed,
     ReplyDone(ReplyDone<'a>),
     Error(ProviderError<'a>),
     /// Known, and nothing that a call needs.
@@ -139,11 +158,28 @@ pub(super) fn read(text: &Bytes) -> Result<Message<'_>, Malformed> {
             match (&*item.kind, &*item.role.unwrap_or_default()) {
                 ("message", "assistant") => Message::ItemAdded { reply, item: kept(item.id)? },
                 ("function_call", _) => Message::Idle, // it counts when it is complete
+                ("mcp_call", _) => match (item.server_label, item.name) {
+                    (Some(server), Some(name)) => Message::ElsewhereAnnounced {
+                        item: kept(item.id)?,
+                        server: kept(server)?,
+                        name: kept(name)?,
+                    },
+                    _ => Message::Unknown,
+                },
+                ("mcp_list_tools", _) => Message::Idle,
                 _ => Message::Unknown,
             }
         }
         "response.output_item.done" => {
             let WithItem { item } = owned(text)?;
+            if item.kind == "mcp_call" && (item.output.is_some() || item.error.is_some()) {
+                let failed = item.error.is_some();
+                let result = match item.error.or(item.output) {
+                    Some(Value::String(text)) => Some(text),
+                    other => other.map(|value| value.to_string()),
+                };
+                return Ok(Message::ElsewhereDone { item: kept(item.id)?, failed, result });
+            }
             // One that was cut short has another status.
             match (&*item.kind, item.status.as_deref(), item.call_id, item.name) {
                 ("function_call", Some("completed"), Some(call), Some(name)) => Message::ToolCalled {
@@ -164,6 +200,16 @@ pub(super) fn read(text: &Bytes) -> Result<Message<'_>, Malformed> {
                 usage: response.usage.map(Usage::from).unwrap_or_default(),
             })
         }
+        "response.mcp_call_arguments.done" => {
+            let WithArguments { arguments } = owned(text)?;
+            Message::ElsewhereRuns { reply, item, arguments: arguments.unwrap_or_default() }
+        }
+        kind @ ("response.mcp_call.completed" | "response.mcp_call.failed") => Message::ElsewhereDone {
+            failed: kind.ends_with("failed"),
+            item: kept(item.0.into_owned())?,
+            result: None,
+        },
+        "mcp_list_tools.failed" => Message::ServerFailed,
         "error" => {
             let WithError { error } = serde_json::from_slice(text)?;
             Message::Error(error)
@@ -205,7 +251,7 @@ const ULAW: &str = "audio/pcmu";
 const LONGEST_DELTA: Duration = Duration::from_secs(60);
 
 /// The others' news: repeated, of no use to a call, or from servers that copy the protocol.
-const IDLE: [&str; 18] = [
+const IDLE: [&str; 22] = [
     "conversation.created",
     "conversation.item.added",
     "conversation.item.created",
@@ -217,12 +263,16 @@ const IDLE: [&str; 18] = [
     "conversation.item.truncated",
     "input_audio_buffer.cleared",
     "input_audio_buffer.timeout_triggered",
+    "mcp_list_tools.completed",
+    "mcp_list_tools.in_progress",
     "ping",
     "rate_limits.updated",
     "response.content_part.added",
     "response.content_part.done",
     "response.function_call_arguments.delta",
     "response.function_call_arguments.done",
+    "response.mcp_call.in_progress",
+    "response.mcp_call_arguments.delta",
     "session.closed",
 ];
 
@@ -315,6 +365,15 @@ struct Item {
     /// Of a call of a tool; the arguments are JSON as text.
     call_id: Option<String>,
     name: Option<String>,
+    arguments: Option<String>,
+    /// Of a call that the provider has run.
+    server_label: Option<String>,
+    output: Option<Value>,
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct WithArguments {
     arguments: Option<String>,
 }
 

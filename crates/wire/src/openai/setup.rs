@@ -6,6 +6,7 @@ use std::fmt;
 
 use call::Turns;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::Function;
 
@@ -27,6 +28,8 @@ pub struct Setup {
     pub reasoning_effort: Option<ReasoningEffort>,
     /// What it can call.
     pub tools: Vec<Function>,
+    /// Servers whose tools the provider calls by itself, as it takes them.
+    pub servers: Vec<Value>,
     /// Who answers the caller's turns at first.
     pub turns: Turns,
 }
@@ -44,6 +47,7 @@ impl Default for Setup {
             max_output_tokens: None,
             reasoning_effort: None,
             tools: Vec::new(),
+            servers: Vec::new(),
             turns: Turns::Held,
         }
     }
