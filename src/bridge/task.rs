@@ -98,14 +98,14 @@ impl Task {
             if self.call.is_over() {
                 return Poll::Ready(());
             }
-            let broke = self.flush(cx);
-            if !busy && !broke {
+            let news = self.flush(cx);
+            if !busy && !news {
                 return Poll::Pending;
             }
         }
     }
 
-    /// Writes what the sockets take now. True when one of them broke, which is news for the call.
+    /// Writes what the sockets take now. True when that was news for the call, which may have more to write.
     fn flush(&mut self, cx: &mut Context<'_>) -> bool {
         let carrier = self.carrier.poll_flush(cx);
         if let Poll::Ready(Err(gone)) = carrier {
@@ -117,11 +117,12 @@ impl Task {
         {
             self.observer.barged_in(since);
         }
-        if carrier.is_ready() && std::mem::take(&mut self.tell_when_sent) {
+        let sent = carrier.is_ready() && std::mem::take(&mut self.tell_when_sent);
+        if sent {
             self.input(Input::Sent);
         }
         self.former.poll(cx, self.now);
-        matches!(self.leg.poll_flush(cx), Poll::Ready(Err(Broken)))
+        matches!(self.leg.poll_flush(cx), Poll::Ready(Err(Broken))) || sent
     }
 
     /// Takes one thing from every side that has one; whether there was anything.

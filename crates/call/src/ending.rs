@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Call, CarrierCommand, Closing, Command, EndReason, Failure, FailureKind, LegCommand, RefusalCode,
-    Summary, Timer, call::Phase, floor::Answer, hold::Hold,
+    Summary, Timer, call::Phase, floor::Answer, hold::Hold, playout::Cut,
 };
 
 impl Call {
@@ -56,6 +56,16 @@ impl Call {
         self.end_with(reason, closing);
     }
 
+    /// The caller hears no more. What was still to be played was said, and not heard.
+    fn stop_listening(&mut self) {
+        self.last_turn_ends();
+        for Cut { item, heard, sent } in self.playout.hung_up(self.now) {
+            self.transcript.cut(item, heard, sent);
+            self.last_turn_was_cut(item);
+        }
+        self.tell_all_turns();
+    }
+
     pub(crate) fn end_with(&mut self, reason: EndReason, closing: Closing) {
         if self.phase == Phase::Over {
             return;
@@ -66,7 +76,7 @@ impl Call {
         }
         self.finish_recording();
         self.phase = Phase::Over;
-        self.tell_all_turns();
+        self.stop_listening();
         self.timers.clear_all();
         self.hold = Hold::default();
         self.tally.gaps = self.gaps.filled();

@@ -204,6 +204,11 @@ impl Playout {
         cuts
     }
 
+    /// The other side hung up: what was played until then, some time before we hear of it.
+    pub fn hung_up(&mut self, now: Instant) -> Vec<Cut> {
+        self.cut(now.checked_sub(self.round_trip()).unwrap_or(now))
+    }
+
     /// How far the tape will have been played when a message that we send now arrives. Never more than was
     /// sent, and not past a mark that should have come back by now.
     fn heard(&self, now: Instant) -> u64 {

@@ -30,7 +30,7 @@ pub struct Turn {
     pub ahead: bool,
     /// The caller's voice was not heard by us: when it ended was told by the leg and its usual pause.
     pub estimated: bool,
-    /// The caller spoke, or pressed a key, before the answer was over.
+    /// The caller spoke, pressed a key or hung up before the answer was over.
     pub interrupted: bool,
 }
 
@@ -207,6 +207,24 @@ impl Call {
     }
 
     fn turn_ends(&mut self, interrupted: bool) {
+        self.turn_is_over(interrupted);
+        self.tell_turns();
+    }
+
+    /// The call ends, and with it the turn.
+    pub(crate) fn last_turn_ends(&mut self) {
+        self.turn_is_over(false);
+    }
+
+    /// Of a piece of its answer only a part was heard.
+    pub(crate) fn last_turn_was_cut(&mut self, item: ItemId) {
+        let untold = self.book.untold.back_mut().filter(|untold| untold.words.answer.contains(&item));
+        if let (Some(untold), Some(over)) = (untold, self.book.over.last_mut()) {
+            (untold.turn.interrupted, over.interrupted) = (true, true);
+        }
+    }
+
+    fn turn_is_over(&mut self, interrupted: bool) {
         let Some(Open { words, fell_silent, estimated, ahead, watch, .. }) = self.book.open.take() else {
             return;
         };
@@ -221,12 +239,10 @@ impl Call {
         self.book.over.push(turn);
         let patience = if words.known { HEARD_WITHIN } else { KNOWN_WITHIN };
         self.book.untold.push_back(Untold { turn, words, due: self.now + patience });
-        self.tell_turns();
     }
 
     /// The call is over: whatever is known is told now.
     pub(crate) fn tell_all_turns(&mut self) {
-        self.turn_ends(false);
         while let Some(untold) = self.book.untold.pop_front() {
             self.tell_turn(untold);
         }

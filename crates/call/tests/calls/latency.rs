@@ -215,6 +215,31 @@ fn an_interrupted_answer_has_its_silence_and_what_was_heard_of_it() {
 }
 
 #[test]
+fn of_an_answer_during_which_the_caller_hangs_up_only_a_part_was_heard() {
+    let mut line = Line::open(Config::default());
+    line.speaks(500);
+    let item = line.turn();
+    line.says(item, "When do you open?");
+    line.scene.reply(1, 1);
+    line.words(1, "We open at eight on weekdays.");
+    line.scene.speech(1, 1, 1_900);
+    line.scene.reply_done(1, 1);
+    line.scene.pass(500 + 2 * WAY); // half a second of it was played when the caller hung up
+    line.scene.carrier(CarrierEvent::Stopped);
+    let commands = line.scene.all_commands();
+    let told = commands.iter().find_map(|command| match command {
+        Command::Note(Note::TurnEnded(told)) => Some(told),
+        _ => None,
+    });
+    let told = told.expect("the turn is told");
+    assert_eq!((of(&told.turn), told.turn.interrupted), ([500, 0, 0, 0, 0, 60], true));
+    assert_eq!(told.answer[0].heard.as_deref(), Some("We open"));
+    let Some(Command::End(summary)) = commands.last() else { panic!("{commands:?}") };
+    assert_eq!(summary.transcript[1].heard.as_deref(), Some("We open"));
+    assert_eq!(summary.turns, [told.turn]);
+}
+
+#[test]
 fn an_answer_of_which_nothing_was_heard_ends_no_silence() {
     let mut line = Line::open(Config::default());
     line.speaks(500);
