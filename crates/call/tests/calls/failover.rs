@@ -228,8 +228,7 @@ fn the_end_of_a_known_sentence_is_not_heard_again_before_the_next_one() {
     assert!(heard.ends_with(&[3; 5]) && !heard.contains(&1) && heard.contains(&2), "{heard:?}");
 }
 
-#[test]
-fn a_tool_runs_on_and_its_result_is_told_as_a_fact() {
+fn dies_while_a_tool_runs() -> Scene {
     let mut scene = Scene::live(two_legs());
     caller_says(&mut scene, 1, "Where is my order?");
     scene.leg(LegEvent::ReplyStarted { reply: REPLY });
@@ -237,6 +236,12 @@ fn a_tool_runs_on_and_its_result_is_told_as_a_fact() {
     scene.leg(LegEvent::ToolCalled { reply: REPLY, id: ToolId(1), name, arguments });
     scene.leg(done(1, Outcome::Completed));
     dies(&mut scene);
+    scene
+}
+
+#[test]
+fn a_tool_runs_on_and_its_result_is_told_as_a_fact() {
+    let mut scene = dies_while_a_tool_runs();
     scene.commands();
     scene.leg(LegEvent::Ready);
     let told = scene.leg_commands();
@@ -259,13 +264,7 @@ fn a_tool_runs_on_and_its_result_is_told_as_a_fact() {
 
 #[test]
 fn a_result_that_comes_while_no_leg_is_there_is_told_and_answered_once() {
-    let mut scene = Scene::live(two_legs());
-    caller_says(&mut scene, 1, "Where is my order?");
-    scene.leg(LegEvent::ReplyStarted { reply: REPLY });
-    let (name, arguments) = ("remember".to_owned(), "{}".to_owned());
-    scene.leg(LegEvent::ToolCalled { reply: REPLY, id: ToolId(1), name, arguments });
-    scene.leg(done(1, Outcome::Completed));
-    dies(&mut scene);
+    let mut scene = dies_while_a_tool_runs();
     scene.input(Input::Tool { id: ToolId(1), end: ToolEnd::Done, result: "7".into() });
     scene.commands();
     scene.leg(LegEvent::Ready);
