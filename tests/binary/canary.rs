@@ -105,9 +105,10 @@ async fn nothing_secret_is_ever_printed() {
         ];
         let relay = Binary::start(&variables);
         let mut seen = Vec::new();
+        let report = json!({ "url": app.url("/CANARY-report"), "secret": REPORT_SECRET });
         for key in &keys {
             let mut claims = agent(key);
-            claims["report"] = json!({ "url": app.url("/CANARY-report"), "secret": REPORT_SECRET });
+            claims["report"] = report.clone();
             let phone = relay.call(&claims).await;
             if key == KEY {
                 phone.agent_finished(Duration::from_millis(200), LIMIT).await.unwrap();
@@ -129,7 +130,9 @@ async fn nothing_secret_is_ever_printed() {
             ("CANARY-invalid-key", "deepgram", other(), &good),
             ("CANARY-invalid-key", "elevenlabs", other(), &good),
         ] {
-            let phone = relay.call(&cascade(key, ear, mouth, tool)).await;
+            let mut claims = cascade(key, ear, mouth, tool);
+            claims["report"] = report.clone();
+            let phone = relay.call(&claims).await;
             if key == KEY {
                 phone.agent_finished(Duration::from_millis(200), LIMIT).await.unwrap();
                 phone.say(speech(Duration::from_millis(800), 1));
