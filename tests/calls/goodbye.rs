@@ -90,6 +90,28 @@ async fn openai_presses_keys_behind_its_words() {
     assert_eq!(provider.violations(), Vec::<String>::new());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cascade_presses_keys_behind_its_words() {
+    join_all(MOUTHS.map(|mouth| async move {
+        let pair = Pair { ear: "flux-general-en", mouth };
+        let call = chat::ToolCall::new("call_1", "send_dtmf", r#"{"digits":"1,2"}"#);
+        let thinks = chat::Behaviour::default()
+            .on("menu", chat::Answer::say("I choose that.").tool(call))
+            .on_result("sent", chat::Answer::say("Done."));
+        let mut script = Script::new(pair, ["Press one for the menu."], thinks);
+        script.claims["tools"] = json!([{ "kind": "send_dtmf" }]);
+        let talk = Talk::begin(pair, script).await;
+        talk.turn(5).await;
+        assert_eq!(talk.said(), ["I choose that.", "Done."], "{mouth}");
+        let words: Duration = talk.utterances().iter().map(|one| one.sent).sum();
+        assert_eq!(talk.phone.look(|phone| phone.played), words + Duration::from_millis(900), "{mouth}");
+        let told = talk.told(1).await;
+        assert!(told.last().unwrap().contains(r#"{"status":"sent"}"#), "{mouth}: {told:?}");
+        talk.end().await;
+    }))
+    .await;
+}
+
 fn transfer(app: &App) -> (Value, Value) {
     let tools = json!([{ "kind": "transfer", "targets": { "sales": "+15550100" } }]);
     (tools, json!({ "url": app.url("/report") }))
@@ -123,6 +145,29 @@ async fn a_caller_is_handed_to_a_person_when_the_announcement_was_heard_and_the_
     let ended = app.post("/report", 1, |_| true, LIMIT).await.unwrap();
     assert_eq!(ended.json()["data"]["reason"], "transferred");
     assert_eq!(provider.violations(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cascades_caller_is_handed_to_a_person_by_the_main_app_as_well() {
+    join_all(MOUTHS.map(|mouth| async move {
+        let app = App::start().await.unwrap();
+        app.answer("/report", app::Answer::json(&json!({})));
+        let pair = Pair { ear: "flux-general-en", mouth };
+        let call = chat::ToolCall::new("call_1", "transfer", r#"{"target":"sales"}"#);
+        let says = chat::Answer::say("One moment, I connect you with sales.").tool(call);
+        let mut script = Script::new(pair, ["Sales, please."], chat::Behaviour::default().on("sales", says));
+        (script.claims["tools"], script.claims["report"]) = transfer(&app);
+        let mut talk = Talk::begin(pair, script).await;
+        talk.phone.say(speech(Duration::from_millis(900), 5));
+        let action = app.post("/report", 0, |_| true, LIMIT).await.unwrap();
+        let sent: Duration = talk.utterances().iter().map(|one| one.sent).sum();
+        assert_eq!(talk.phone.look(|phone| phone.played), sent, "{mouth}: every sample was played before");
+        assert_eq!(action.json()["data"]["number"], "+15550100", "{mouth}");
+        assert_eq!(talk.phone.ended(LIMIT).await.unwrap(), closed());
+        assert_eq!(talk.ended().await.reason, EndReason::Transferred, "{mouth}");
+        talk.studio.is_clean().await;
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

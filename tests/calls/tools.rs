@@ -107,6 +107,52 @@ async fn whatever_becomes_of_a_tool_a_cascade_hears_of_it_once_and_speaks_on() {
     .await;
 }
 
+fn handbook(app: &App) -> Value {
+    app.answer("/ask", Answer::json(&json!({ "passages": ["Park behind the house."] })));
+    json!([{ "kind": "knowledge", "name": "handbook", "url": app.url("/ask") }])
+}
+
+const QUESTION: &str = r#"{"question":"Where can I park?"}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openai_knows_what_the_main_app_has_found() {
+    let app = App::start().await.unwrap();
+    let provider = OpenAi::start(OpenAiOptions::default()).await.unwrap();
+    let replies = [Reply::call("handbook", QUESTION, "call_1"), Reply::say("Behind the house.")];
+    provider.behave("sk", Behaviour::default().replies(replies));
+    let url = provider.base_url();
+    let house = House::with(&[("OPENAI_BASE_URL", &url), ("WEBHOOK_ALLOW_PRIVATE", "true")]).await;
+    let mut claims = openai("sk");
+    claims["tools"] = handbook(&app);
+    let phone = house.call(claims).await;
+    phone.say(speech(Duration::from_millis(1_200), 5));
+    let asked = app.post("/ask", 0, |_| true, LIMIT).await.unwrap();
+    assert_eq!(asked.json()["arguments"]["question"], "Where can I park?");
+    let leg = provider.connection("sk", LIMIT).await.unwrap();
+    leg.until(|ledger| ledger.responses_done() == 2, LIMIT).await.unwrap();
+    let told = leg.look(|ledger| ledger.events_of("conversation.item.create").next().cloned()).unwrap();
+    assert!(told["item"]["output"].as_str().unwrap().contains("Park behind the house."), "{told}");
+    phone.hang_up();
+    phone.ended(LIMIT).await.unwrap();
+    assert_eq!(provider.violations(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cascade_knows_what_the_main_app_has_found() {
+    let pair = Pair { ear: "flux-general-en", mouth: "aura-2-thalia-en" };
+    let app = App::start().await.unwrap();
+    let thinks = chat::Behaviour::default()
+        .on("park", chat::Answer::call("call_1", "handbook", QUESTION))
+        .on_result("behind", chat::Answer::say("Behind the house."));
+    let mut script = Script::new(pair, ["Where can I park?"], thinks);
+    script.claims["tools"] = handbook(&app);
+    let talk = Talk::begin(pair, script).await;
+    talk.turn(5).await;
+    assert_eq!(app.posts("/ask")[0].json()["arguments"]["question"], "Where can I park?");
+    assert_eq!(talk.said(), ["Behind the house."]);
+    talk.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_calls_of_one_response_are_answered_together_and_gone_on_with_once() {
     let app = App::start().await.unwrap();
