@@ -4,8 +4,8 @@ export const SECRET = "0123456789abcdef0123456789abcdef";
 
 export const CALL = "CA33333333333333333333333333333333";
 
-/** A line test: needs no provider. */
-export const ECHO = { iss: "https://app.example.com", sub: CALL, agent: { id: "front-desk" }, legs: [{ kind: "echo" }] };
+/** A line test: needs no provider, and greets with a chime. */
+export const ECHO = { iss: "https://app.example.com", sub: CALL, agent: { id: "front-desk", greeting: "Hello." }, legs: [{ kind: "echo" }] };
 
 export const BAKERY = {
   iss: "https://app.example.com",
