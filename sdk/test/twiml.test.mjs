@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { CompactSign } from "jose";
 import { connectTwiml, PatchcordError, sealCall, verifyConfigRequest } from "patchcord";
 import twilio from "twilio";
 import { BAKERY, prose, SECRET } from "./given.mjs";
@@ -198,5 +199,10 @@ test("a relay that asks for a configuration is known by its token", async () => 
   }
   await assert.rejects(verifyConfigRequest(asks(await sealCall(BAKERY, { secret: SECRET })), { secret }), refused("message_kind"));
   await assert.rejects(verifyConfigRequest(asks("a.b.c"), { secret }), refused("message_signature"));
+  // Somebody's login, made with the same secret.
+  const login = new TextEncoder().encode(JSON.stringify({ exp: now.getTime() / 1000 + 60, config: claims.config }));
+  const signed = (typ) => new CompactSign(login).setProtectedHeader({ alg: "HS256", typ }).sign(new TextEncoder().encode(SECRET));
+  await assert.rejects(verifyConfigRequest(asks(await signed("JWT")), { secret }), refused("message_signature"));
+  await verifyConfigRequest(asks(await signed("call+jwt")), { secret });
   await assert.rejects(verifyConfigRequest(new Request("https://app.example.com/c"), { secret }), refused("message_unsigned"));
 });
