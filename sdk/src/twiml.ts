@@ -13,9 +13,9 @@ export interface ConnectOptions extends TokenOptions {
   /** The relay: `wss://relay.example.com`. A path of its own stays, without one it is `/stream/twilio`. */
   url: string | undefined;
   claims: CallClaims;
-  /** Where Twilio asks what comes after the agent. Without it the document ends, and so does the call. */
+  /** Where Twilio asks what comes after the agent: an address, or a path of your app. Without it the document ends, and so does the call. */
   action?: string;
-  /** Where Twilio tells that the stream began, ended or failed. */
+  /** Where Twilio tells that the stream began, ended or failed: a whole address. */
   statusCallback?: string;
   /** Where to keep what is too large for the document. */
   config?: ConfigKeeper;
@@ -78,8 +78,8 @@ function document(relay: URL, token: string, { action, statusCallback, travel }:
   if (inPath && token.length > LONGEST_PATH) {
     throw new PatchcordError("too_large", `the token has ${token.length} characters, and a path should not have more than ${LONGEST_PATH}: leave \`travel\` out`);
   }
-  const connect = attributes({ action: callback("action", action) });
-  const stream = attributes({ url, statusCallback: callback("statusCallback", statusCallback) });
+  const connect = attributes({ action: callback("action", action, "https://this.app") });
+  const stream = attributes({ url, statusCallback: callback("statusCallback", statusCallback, undefined) });
   const parameters = inPath ? "" : inPieces(token);
   const inner = parameters === "" ? `<Stream${stream}/>` : `<Stream${stream}>${parameters}</Stream>`;
   return `<?xml version="1.0" encoding="UTF-8"?><Response><Connect${connect}>${inner}</Connect></Response>`;
@@ -109,13 +109,14 @@ function relayAt(address: string | undefined): URL {
   return new URL(path === "" ? "/stream/twilio" : path, url);
 }
 
-/** Twilio takes whole addresses and those that begin at its own request. */
-function callback(name: string, address: string | undefined): string | undefined {
+/** Without a `base` Twilio wants a whole address; with one it finds the rest by its own request. */
+function callback(name: string, address: string | undefined, base: string | undefined): string | undefined {
   if (address === undefined) return undefined;
-  const whole = read(address, "https://this.app");
+  const whole = read(address, base);
   // The carrier takes these as they are, so nothing may stand in them that an address does not have.
   if (!whole || !/^https?:$/.test(whole.protocol) || /[\s\p{Cc}]/u.test(address) || address === "") {
-    throw new PatchcordError("url", `\`${name}\` is no address that Twilio can call: give an https:// one, or a path of your app`);
+    const cure = base === undefined ? "give a whole one, https://" : "give an https:// one, or a path of your app";
+    throw new PatchcordError("url", `\`${name}\` is no address that Twilio can call: ${cure}`);
   }
   return address;
 }

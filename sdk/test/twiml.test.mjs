@@ -169,6 +169,7 @@ test("what Twilio would cut or refuse is refused here", async () => {
     [{ action: "" }, /`action`/],
     [{ action: "ftp://app.example.com/" }, /`action`/],
     [{ action: "/after now" }, /`action`/],
+    [{ statusCallback: "/api/status" }, /`statusCallback`.*whole/],
     [{ statusCallback: "https://" }, /`statusCallback`/],
     [{ statusCallback: "javascript:alert(1)" }, /`statusCallback`/],
   ]) {
