@@ -1,0 +1,12 @@
+// The app's side of Patchcord: a token and TwiML for each call, and proof of who reports and calls tools.
+
+export type {
+  Agent, CallRules, CallToken, ConfigReference, Hearing, Idle, Keys, Leg, Record as RecordTo, Report as ReportTo, ReportEvent, Speaking, Thinking, Tool, Turn, TwilioKey,
+} from "./call-token.js";
+export type { CallClaims, Lifetime } from "./claims.js";
+export { type ErrorCode, PatchcordError } from "./error.js";
+export type * from "./messages.js";
+export { callToken, sealCall, signCall, type TokenOptions } from "./token.js";
+export { type Identified, type Message, verifyReport, verifyTool, type VerifyOptions } from "./webhook.js";
+export { type ConfigKeeper, verifyConfigRequest } from "./config.js";
+export { connectTwiml, type ConnectOptions, type Travel } from "./twiml.js";
