@@ -15,7 +15,9 @@ export class Sound {
       stream = microphone ? await listen() : null;
       await Promise.race([running, new Promise((done) => setTimeout(done, PATIENCE))]);
       if (context.state !== "running") throw new Problem("The browser keeps this page silent. Press Call once more.");
-      await context.audioWorklet.addModule("/phone/worklet.js");
+      await context.audioWorklet.addModule("/phone/worklet.js").catch(() => {
+        throw new Problem("The relay cannot be reached: a part of this page did not come. Does it still run?");
+      });
       return new Sound(context, stream, on);
     } catch (error) {
       stream?.getTracks().forEach((track) => track.stop());
