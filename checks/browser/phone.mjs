@@ -35,7 +35,8 @@ try {
       "--autoplay-policy=user-gesture-required",
     ],
   });
-  await conversation(await open(address));
+  await conversation(await open(address), "openai", screenshot);
+  await conversation(await open(address), "cascade");
   await refusals(await open(address));
   await noMicrophone(await open(address));
   await smallScreen(await open(address));
@@ -63,7 +64,7 @@ async function demo() {
 /** The page, with an ear at its loudspeaker, and nothing on its conscience. */
 async function open(address) {
   const page = await browser.newPage();
-  await page.setViewport({ width: 1280, height: 860 });
+  await page.setViewport({ width: 1280, height: 960 });
   page.wrong = [];
   page.on("console", (message) => message.type() === "error" && page.wrong.push(message.text()));
   page.on("pageerror", (error) => page.wrong.push(String(error)));
@@ -103,9 +104,9 @@ function ear() {
   };
 }
 
-async function conversation(page) {
+async function conversation(page, leg, screenshot) {
   await page.select("#agent", "bakery");
-  await page.select("#leg", "openai");
+  await page.select("#leg", leg);
   await page.click("#call");
   await says(page, "#status", "Connected");
   await says(page, "#transcript", "this is the bakery on Mill Street");
