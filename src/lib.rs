@@ -15,6 +15,7 @@ pub mod log;
 pub mod metrics;
 pub mod outbox;
 pub mod outward;
+pub mod phone;
 pub mod recording;
 pub mod relay;
 pub mod report;

@@ -96,6 +96,13 @@ impl Outbox {
         Ok(())
     }
 
+    /// Goes out before all audio as well, but is left out where it would take room from what must go out.
+    pub fn push_if_room(&mut self, message: Message) {
+        if self.control_bytes + message.len() <= self.limits.control_bytes / 2 {
+            self.push_control(message).ok();
+        }
+    }
+
     /// Goes out in order with the other audio; it plays for so long, or is a word about the audio before it.
     pub fn push_audio(&mut self, message: Message, time: Duration) -> Result<(), Full> {
         self.audio_time += time;
@@ -288,6 +295,14 @@ mod tests {
         let pushed = (0..).take_while(|_| outbox.push_audio(text("x"), FRAME).is_ok()).count();
         assert_eq!(pushed, 6_000);
         assert_eq!(outbox.dropped(), 0);
+    }
+
+    #[test]
+    fn news_leaves_room_for_what_must_go_out() {
+        let mut outbox = Outbox::new(Limits::CARRIER);
+        (0..100_000).for_each(|_| outbox.push_if_room(text("news")));
+        assert_eq!(outbox.high_water(), 32 << 10);
+        outbox.push_control(text("clear")).unwrap();
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::{
     http::{self, Entrance, Limits, Slots},
     metrics::Metrics,
     outward::{address, dial::Dialer, requests::Clients, tls, twilio::Twilio, webhooks::Webhooks},
+    phone::Phone,
     recording::Recordings,
     report::{Lock, Reports},
     settings::{Settings, open_files},
@@ -48,6 +49,15 @@ pub enum StartError {
 impl Relay {
     /// Listens, and serves from now on. `since` is when the process began.
     pub async fn start(settings: &Settings, since: Instant) -> Result<Self, StartError> {
+        Self::start_with(settings, since, settings.phone_page.then(Phone::default)).await
+    }
+
+    /// The same with a browser phone that knows whom to call.
+    pub async fn start_with(
+        settings: &Settings,
+        since: Instant,
+        phone: Option<Phone>,
+    ) -> Result<Self, StartError> {
         for warning in &settings.warnings {
             warn!("{warning}");
         }
@@ -67,6 +77,7 @@ impl Relay {
             metrics: exchange.metrics.clone(),
             slots: Slots::new(settings.max_calls, settings.max_pending),
             switchboard: exchange.clone(),
+            phone,
             since,
         };
         let serve = |listener, routes, connections| {

@@ -2,7 +2,8 @@
 #![cfg(feature = "tools")]
 
 use std::{
-    io::Write,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::PathBuf,
     process::{Command, Output, Stdio},
 };
@@ -38,6 +39,39 @@ fn a_demo_without_any_account_has_audio_both_ways_and_a_transcript() {
 #[test]
 fn a_demo_of_a_cascade_is_the_same_conversation() {
     demo("cascade");
+}
+
+#[test]
+fn a_demo_that_stays_names_a_page_and_gives_it_tokens_for_its_agents() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_patchcord"));
+    command.args(["demo", "--port", "0"]).env_clear();
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let line = lines.find(|line| line.contains("/phone")).expect("a line that names the page");
+    let url = line.split_once("http://").unwrap().1;
+    let (host, path) = url.split_once('/').unwrap();
+    let ask = |method: &str, path: &str| {
+        let mut socket = TcpStream::connect(host).unwrap();
+        write!(socket, "{method} {path} HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(ask("GET", &format!("/{path}")).contains("<title>Patchcord phone</title>"));
+    let agents = ask("GET", "/phone/agents");
+    let agents: Value = serde_json::from_str(agents.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let agents = agents["agents"].as_array().unwrap();
+    assert_eq!(agents.len(), 2, "{agents:?}");
+    for agent in agents {
+        for leg in agent["legs"].as_array().unwrap() {
+            let [agent, leg] = [&agent["id"], &leg["id"]].map(|id| id.as_str().unwrap());
+            let answer = ask("POST", &format!("/phone/token/{agent}/{leg}/CA1"));
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#"{"token":""#), "{answer}");
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 fn demo(leg: &str) {

@@ -1,4 +1,7 @@
 //! The carrier's socket: what comes in as events, and what waits to go out.
+//!
+//! A browser phone may have asked for news of its call. They go out on the call's own socket, so nobody can listen to
+//! another call, and they are the first to be left out when the other side is slow.
 
 use std::{
     pin::Pin,
@@ -8,6 +11,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use call::{CarrierCommand, CarrierEvent, Gone};
 use futures_util::StreamExt;
+use serde_json::Value;
 use tokio::{
     io::{AsyncRead, ReadBuf},
     net::TcpStream,
@@ -35,15 +39,27 @@ pub(super) struct Carrier {
     gone: bool,
     /// What comes in is no WebSocket any more, or too much for us.
     spoiled: bool,
+    /// The last word. It waits for the news that belong before it.
+    closing: Option<Message>,
     /// Nothing more goes out. Said once.
     closed: bool,
+    wants_news: bool,
 }
 
 impl Carrier {
-    pub fn new(socket: WebSocketStream<TcpStream>) -> Self {
-        let outbox = Outbox::new(Limits::CARRIER);
-        let (gone, spoiled, closed) = Default::default();
-        Self { socket, line: Line::new(), outbox, text: BytesMut::new(), gone, spoiled, closed }
+    pub fn new(socket: WebSocketStream<TcpStream>, wants_news: bool) -> Self {
+        let (line, outbox) = (Line::new(), Outbox::new(Limits::CARRIER));
+        let (text, gone, spoiled, closing, closed) = Default::default();
+        Self { socket, line, outbox, text, gone, spoiled, closing, closed, wants_news }
+    }
+
+    /// News of the call, for a browser phone that asked for them.
+    pub fn tell(&mut self, news: impl FnOnce() -> Option<Value>) {
+        let Some(stream) = self.line.stream_id().filter(|_| self.wants_news) else { return };
+        if let Some(news) = news() {
+            let text = format!(r#"{{"event":"news","streamSid":"{stream}","news":{news}}}"#);
+            self.outbox.push_if_room(Message::text(text));
+        }
     }
 
     /// The next thing the carrier says. After [`CarrierEvent::Gone`] there is nothing.
@@ -89,7 +105,8 @@ impl Carrier {
             CarrierCommand::Ping => self.outbox.push_control(Message::Ping(Bytes::new())),
             CarrierCommand::Close(closing) => {
                 let (code, reason) = (CloseCode::from(closing.code()), closing.reason().into());
-                self.outbox.push_control(Message::Close(Some(CloseFrame { code, reason })))
+                self.closing = Some(Message::Close(Some(CloseFrame { code, reason })));
+                Ok(())
             }
         }
         .map_err(full)
@@ -106,6 +123,9 @@ impl Carrier {
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
         if self.closed {
             return Poll::Ready(Ok(()));
+        }
+        if let Some(closing) = self.closing.take() {
+            self.outbox.push_control(closing).map_err(|_| Gone::Stuck)?;
         }
         let written = ready!(self.outbox.poll_flush(cx, &mut self.socket));
         self.closed = written.is_err();

@@ -20,19 +20,22 @@ pub struct Ticket {
     pub(super) carrier: &'static str,
     /// `None`: the token is to come in `start`.
     pub(super) pass: Option<Pass>,
+    /// A browser phone wants to be told what happens in its call.
+    pub(super) news: bool,
 }
 
 impl Switchboard for Exchange {
     type Ticket = Ticket;
 
     async fn admit(&self, ask: Ask) -> Result<Ticket, Refused> {
-        let Some(presented) = &ask.token else { return Ok(Ticket { carrier: ask.carrier, pass: None }) };
+        let ticket = |pass| Ticket { carrier: ask.carrier, pass, news: ask.news };
+        let Some(presented) = &ask.token else { return Ok(ticket(None)) };
         let opened = self.gate.open(presented.token.expose_secret(), SystemTime::now());
         let pass = opened.map_err(|refusal| refused(&refusal))?;
         if let Some(region) = pass.elsewhere() {
             ask.in_region(region)?;
         }
-        Ok(Ticket { carrier: ask.carrier, pass: Some(pass) })
+        Ok(ticket(Some(pass)))
     }
 
     fn connect(

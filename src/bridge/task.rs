@@ -24,7 +24,7 @@ use super::{
     Exchange, alarm::Alarm, carrier::Carrier, desk::Desk, former::Former, leg::Leg, observer::Observer,
     switchboard::Ticket, tools::Toolbox, wired::Broken,
 };
-use crate::{http::Slot, outward::twilio::Update, recording::Recorder};
+use crate::{http::Slot, outward::twilio::Update, phone::news, recording::Recorder};
 
 pub(super) struct Task {
     exchange: Exchange,
@@ -62,7 +62,7 @@ pub(super) async fn run(
 ) {
     let mut task = Task {
         call: Call::new(now()),
-        carrier: Carrier::new(socket),
+        carrier: Carrier::new(socket, ticket.news),
         leg: Leg::None,
         former: Former::default(),
         unsaid: Vec::new(),
@@ -212,6 +212,7 @@ impl Task {
                 if note == Note::BargeIn {
                     self.barge_in = Some(self.now);
                 }
+                self.carrier.tell(|| news::of(&note));
                 self.observer.note(note);
             }
             Command::Record(Stereo(piece)) => {
@@ -239,6 +240,7 @@ impl Task {
             for (leg, unsaid) in self.unsaid.drain(..).enumerate() {
                 summary.usage.add_late(leg, unsaid);
             }
+            self.carrier.tell(|| Some(news::ended(&summary)));
             let (recorder, late) = (self.recorder.take(), self.leg.dropped() + self.former.dropped());
             self.observer.ended(&summary, recorder, late, high_water);
             self.end_line(&summary).await;

@@ -1,23 +1,21 @@
 //! `demo`: the whole thing on one machine, without any account.
 //!
 //! A relay, a pretend phone and pretend providers. First the line test, then a conversation with an
-//! interruption in it. With keys of real providers set the conversation is with the real ones.
+//! interruption in it. With keys of real providers set the conversation is with the real ones. A browser can call the
+//! same agents meanwhile and afterwards.
 
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
-use sim::{
-    chat, deepgram,
-    openai::{Behaviour, Reply},
-    phone::Phone,
-    voice::speech,
-};
+use sim::{phone::Phone, voice::speech};
 
 use super::{
+    agent,
+    cast::{self, Kind},
     show::{Story, follow},
-    stage::{Keys, PRETEND_KEY, Stage},
+    stage::{Keys, Stage},
 };
 use crate::drain::Signals;
 
@@ -35,12 +33,6 @@ pub(super) struct Demo {
     /// The relay's port. Without it: 8080 if that is free, otherwise any.
     #[arg(long)]
     port: Option<u16>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    Openai,
-    Cascade,
 }
 
 pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
@@ -63,7 +55,8 @@ pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
     };
     let address = stage.relay.address;
     say(&format!(
-        "The relay runs on {address}: http://{address}/health\nIts secret, for this run only: {}\n",
+        "The relay runs on {address}: http://{address}/health\nIts secret, for this run only: {}\n\n\
+         Talk to it in your browser:  http://{address}/phone\n",
         stage.secret
     ));
     let calls = async {
@@ -91,7 +84,7 @@ pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
         println!("\n{NEXT}");
     }
     if !demo.once {
-        say("\nThe relay stays up. Ctrl-C ends it.");
+        say(&format!("\nThe relay stays up, and so does http://{address}/phone. Ctrl-C ends it."));
         signals.next().await;
     }
     stage.relay.drain(signals.next()).await;
@@ -101,17 +94,23 @@ pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
 /// On the usual port if that is free, so that `/health` is where the documents say.
 async fn open(port: Option<u16>, keys: Keys) -> anyhow::Result<Stage> {
     match port {
-        Some(port) => Stage::set(port, keys).await,
-        None => match Stage::set(8080, keys.clone()).await {
+        Some(port) => set(port, keys).await,
+        None => match set(8080, keys.clone()).await {
             Ok(stage) => Ok(stage),
-            Err(_) => Stage::set(0, keys).await,
+            Err(_) => set(0, keys).await,
         },
     }
 }
 
+async fn set(port: u16, keys: Keys) -> anyhow::Result<Stage> {
+    let agents = cast::agents(&keys);
+    let stage = Stage::with_agents(port, keys, agents).await?;
+    cast::teach(&stage);
+    Ok(stage)
+}
+
 async fn line_test(stage: &Stage, quiet: bool) -> anyhow::Result<Story> {
-    let agent = json!({ "agent": { "id": "line-test" }, "legs": [{ "kind": "echo", "pause_ms": 400 }] });
-    let (phone, story) = place(stage, &agent, quiet).await?;
+    let (phone, story) = place(stage, &agent::echo(), quiet).await?;
     phone.say(speech(Duration::from_millis(1_500), 7));
     phone.said(LIMIT).await?;
     phone.agent_finished(QUIET, LIMIT).await.context("the caller's own words did not come back")?;
@@ -119,14 +118,7 @@ async fn line_test(stage: &Stage, quiet: bool) -> anyhow::Result<Story> {
 }
 
 async fn conversation(stage: &Stage, kind: Kind, real: bool, quiet: bool) -> anyhow::Result<Story> {
-    if let Some(openai) = &stage.openai {
-        openai.behave(PRETEND_KEY, openai_script());
-    }
-    if let (Some(deepgram), Some(chat)) = (&stage.deepgram, &stage.chat) {
-        deepgram.behave(PRETEND_KEY, deepgram::Behaviour::default().hears(CALLER));
-        chat.behave(PRETEND_KEY, chat::Behaviour::default().replies(AGENT));
-    }
-    let (phone, story) = place(stage, &bakery(kind), quiet).await?;
+    let (phone, story) = place(stage, &cast::bakery(kind), quiet).await?;
     phone.agent_finished(QUIET, LIMIT).await.context("the agent did not greet the caller")?;
     if !real {
         ask(&phone, 1_400, 11).await?;
@@ -184,44 +176,6 @@ async fn finish(phone: Phone, story: tokio::task::JoinHandle<Story>) -> anyhow::
     }
     Ok(story)
 }
-
-fn bakery(kind: Kind) -> Value {
-    let leg = match kind {
-        Kind::Openai => json!({ "kind": "openai", "model": "gpt-realtime-2.1-mini" }),
-        Kind::Cascade => json!({
-            "kind": "cascade",
-            "stt": { "provider": "deepgram", "model": "flux-general-en", "eager_eot_threshold": 0.4 },
-            "llm": { "provider": "groq", "model": "openai/gpt-oss-20b" },
-            "tts": { "provider": "deepgram", "voice": "aura-2-thalia-en" },
-        }),
-    };
-    json!({
-        "agent": {
-            "id": "demo",
-            "prompt": "You answer the phone for a bakery. Be brief and kind.",
-            "greeting": "Hello, this is the bakery on Mill Street. What can I do for you?",
-            "voice": "marin",
-        },
-        "legs": [leg],
-    })
-}
-
-fn openai_script() -> Behaviour {
-    Behaviour {
-        caller_says: CALLER.map(str::to_owned).to_vec(),
-        replies: AGENT.map(Reply::say).to_vec(),
-        ..Behaviour::default()
-    }
-}
-
-const CALLER: [&str; 2] =
-    ["When are you open, and do you have rye bread?", "Thanks, that is all I wanted to know."];
-
-const AGENT: [&str; 2] = [
-    "We open at six on weekdays and at seven on Saturdays, and on Sundays we are closed. Rye bread comes out of the \
-     oven at eight, so if you want it warm that is the time to come by.",
-    "You are welcome. See you soon!",
-];
 
 /// After so much silence the agent has finished.
 const QUIET: Duration = Duration::from_millis(400);

@@ -21,10 +21,10 @@ pub(super) struct Story {
     pub answers: Vec<Duration>,
 }
 
-/// Shows one call until it is over. `quiet`: only takes note.
+/// Shows the next call that comes in until it is over, and no other. `quiet`: only takes note.
 pub(super) async fn follow(mut news: Receiver<News>, quiet: bool) -> Story {
     let mut story = Story::default();
-    let (start, mut cut) = (Instant::now(), BTreeSet::new());
+    let (start, mut cut, mut ours) = (Instant::now(), BTreeSet::new(), None);
     let line = |who: &str, text: &str| {
         if !quiet {
             print(start.elapsed(), who, text);
@@ -32,7 +32,15 @@ pub(super) async fn follow(mut news: Receiver<News>, quiet: bool) -> Story {
     };
     loop {
         let what = match news.recv().await {
-            Ok(News { what, .. }) => what,
+            Ok(News { call, what }) => {
+                if matches!(what, What::Started) && ours.is_none() {
+                    ours = Some(call.clone());
+                }
+                if ours.as_ref() != Some(&call) {
+                    continue; // somebody calls from the browser meanwhile
+                }
+                what
+            }
             Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return story,
         };

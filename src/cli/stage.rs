@@ -1,6 +1,9 @@
 //! A relay with everything it needs, on free ports of this machine: for `demo` and for `call` without a URL.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::Context;
 use aws_lc_rs::rand;
@@ -14,7 +17,13 @@ use sim::{
 };
 use tokio::sync::broadcast::Receiver;
 
-use crate::{bridge::News, gate::mint::Minter, relay::Relay, settings::Settings};
+use crate::{
+    bridge::News,
+    gate::mint::Minter,
+    phone::{Agent, Mint, Phone},
+    relay::Relay,
+    settings::Settings,
+};
 
 pub(super) struct Stage {
     pub relay: Relay,
@@ -23,7 +32,7 @@ pub(super) struct Stage {
     pub deepgram: Option<Deepgram>,
     pub chat: Option<Chat>,
     pub secret: String,
-    minter: Minter,
+    minter: Arc<Minter>,
 }
 
 /// Keys of real providers. What has none is pretended.
@@ -48,6 +57,11 @@ impl Keys {
 impl Stage {
     /// `port`: for the relay; 0 is any that is free.
     pub async fn set(port: u16, keys: Keys) -> anyhow::Result<Self> {
+        Self::with_agents(port, keys, Vec::new()).await
+    }
+
+    /// With the browser phone, if there are agents that can be called from it.
+    pub async fn with_agents(port: u16, keys: Keys, agents: Vec<Agent>) -> anyhow::Result<Self> {
         let secret = new_secret();
         let openai = match keys.openai {
             Some(_) => None,
@@ -77,15 +91,19 @@ impl Stage {
         variables.extend(chat.as_ref().map(|it| ("GROQ_BASE_URL", it.base_url())));
         let settings = Settings::read(variables).context("the stage's own settings do not fit")?;
         crate::log::start(&settings);
-        let relay = Relay::start(&settings, Instant::now()).await?;
-        let minter = Minter::new(&SecretString::from(secret.as_str()));
+        let minter = Arc::new(Minter::new(&SecretString::from(secret.as_str())));
+        let for_page = minter.clone();
+        let mint: Mint =
+            Arc::new(move |agent, call| for_page.seal(&claims(agent, Some(call), TOKEN_SECONDS)));
+        let phone = (!agents.is_empty()).then(|| Phone::with(agents, mint));
+        let relay = Relay::start_with(&settings, Instant::now(), phone).await?;
         Ok(Self { relay, openai, deepgram, chat, minter, secret })
     }
 
     /// A phone that calls this relay with such an agent: a real token on the real route.
     pub fn phone(&self, agent: &Value) -> PhoneOptions {
         let options = PhoneOptions::new(format!("ws://{}/stream/twilio", self.relay.address));
-        let token = self.minter.seal(&claims(agent, Some(&options.ids.call_sid), 60));
+        let token = self.minter.seal(&claims(agent, Some(&options.ids.call_sid), TOKEN_SECONDS));
         options.token(&token)
     }
 
@@ -93,6 +111,9 @@ impl Stage {
         self.relay.exchange.watch()
     }
 }
+
+/// From the making of a token to its call is a moment.
+const TOKEN_SECONDS: u64 = 60;
 
 const NO_PORT: &str = "no port for a pretend provider";
 

@@ -5,7 +5,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
-use hyper::{HeaderMap, Method, Uri, upgrade::OnUpgrade};
+use hyper::{HeaderMap, Method, StatusCode, Uri, upgrade::OnUpgrade};
 use secrecy::ExposeSecret;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{debug, error, info};
@@ -13,6 +13,7 @@ use warp::reply::Response;
 
 use super::{
     listen::plain,
+    origin,
     refusal::Refused,
     replay::was_replayed,
     slots::{Slot, Slots},
@@ -24,6 +25,7 @@ use crate::{
     drain::Lifecycle,
     gate::travel::{AtUpgrade, at_upgrade},
     metrics::Metrics,
+    phone::Phone,
     settings::Settings,
 };
 
@@ -35,6 +37,8 @@ pub struct Entrance<S> {
     pub metrics: Arc<Metrics>,
     pub slots: Slots,
     pub switchboard: S,
+    /// The browser phone, where it is switched on.
+    pub phone: Option<Phone>,
     /// When the process began.
     pub since: Instant,
 }
@@ -71,15 +75,17 @@ impl<S: Switchboard> Entrance<S> {
     }
 
     async fn let_in(&self, request: Request) -> Result<Response, Refused> {
-        let carrier = carrier(&request.carrier)?;
+        let carrier = self.carrier(&request.carrier)?;
         if request.method != Method::GET {
             return Err(Refused::method("GET"));
         }
         let (mut slot, alive) = self.room()?;
         let upgrade = Upgrade::read(&request.headers, request.on_upgrade.clone());
         let upgrade = upgrade.ok_or_else(Refused::not_an_upgrade)?;
-        self.check_origin(&request.headers)?;
-        self.check_signature(&request)?;
+        self.check_origin(carrier, &request.headers)?;
+        if carrier == TWILIO {
+            self.check_signature(&request)?;
+        }
         let token = token(&request);
         if token.is_none() {
             let text = "too many calls wait for their token";
@@ -105,12 +111,29 @@ impl<S: Switchboard> Entrance<S> {
         Ok((slot, alive))
     }
 
-    /// Carriers send no `Origin`; browsers always do.
-    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Refused> {
-        let Some(origin) = headers.get("origin") else { return Ok(()) };
-        let allowed = &self.settings.allowed_origins;
-        let known = allowed.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(origin.as_bytes()));
-        if known { Ok(()) } else { Err(Refused::origin()) }
+    /// Browsers have a door of their own only where somebody wants them.
+    fn carrier(&self, name: &str) -> Result<&'static str, Refused> {
+        let browsers = self.phone.is_some() || !self.settings.allowed_origins.is_empty();
+        match name {
+            "twilio" => Ok(TWILIO),
+            "browser" if browsers => Ok(BROWSER),
+            "browser" => {
+                let text = "browsers may not call here: set PHONE_PAGE=true, or name your own page in ALLOWED_ORIGINS";
+                Err(Refused::new(StatusCode::NOT_FOUND, "carrier_not_supported", text))
+            }
+            "telnyx" | "signalwire" | "plivo" | "exotel" | "vonage" => {
+                let text = format!("calls from {name} are not supported yet: this version takes Twilio's");
+                Err(Refused::new(StatusCode::NOT_FOUND, "carrier_not_supported", text))
+            }
+            _ => Err(Refused::not_found()),
+        }
+    }
+
+    /// Carriers send no `Origin`; browsers always do. Our own phone comes from where it calls.
+    fn check_origin(&self, carrier: &str, headers: &HeaderMap) -> Result<(), Refused> {
+        let own = || carrier == BROWSER && self.phone.is_some() && origin::is_own(headers);
+        let fits = origin::is_absent(headers) || origin::is_listed(headers, &self.settings) || own();
+        if fits { Ok(()) } else { Err(Refused::origin()) }
     }
 
     fn check_signature(&self, request: &Request) -> Result<(), Refused> {
@@ -135,6 +158,7 @@ impl<S: Switchboard> Entrance<S> {
         Ask {
             carrier,
             token,
+            news: carrier == BROWSER && self.phone.is_some() && request.uri.query() == Some("news=1"),
             peer: plain(behind_proxy.unwrap_or(request.peer)),
             edge_region: short("fly-region"),
             request_id: short("fly-request-id"),
@@ -170,17 +194,6 @@ impl Drop for PanicWatch {
     }
 }
 
-fn carrier(name: &str) -> Result<&'static str, Refused> {
-    match name {
-        "twilio" => Ok("twilio"),
-        "telnyx" | "signalwire" | "plivo" | "exotel" | "vonage" | "browser" => {
-            let text = format!("calls from {name} are not supported yet: this version takes Twilio's");
-            Err(Refused::new(hyper::StatusCode::NOT_FOUND, "carrier_not_supported", text))
-        }
-        _ => Err(Refused::not_found()),
-    }
-}
-
 fn token(request: &Request) -> Option<Presented> {
     let places = AtUpgrade {
         authorization: header(&request.headers, "authorization"),
@@ -195,6 +208,10 @@ fn token(request: &Request) -> Option<Presented> {
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
+
+const TWILIO: &str = "twilio";
+
+const BROWSER: &str = "browser";
 
 /// Of a header that is only shown.
 const LONGEST: usize = 64;

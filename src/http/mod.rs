@@ -12,6 +12,7 @@ mod entrance;
 mod head;
 mod health;
 mod listen;
+mod origin;
 mod refusal;
 mod replay;
 mod routes;

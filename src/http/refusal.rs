@@ -52,13 +52,18 @@ impl Refused {
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", text)
     }
 
-    pub(super) fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         let text = "there is nothing here: calls come to /stream/twilio";
         Self::new(StatusCode::NOT_FOUND, "not_found", text)
     }
 
-    pub(super) fn method(allow: &'static str) -> Self {
-        let refused = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use GET");
+    pub(super) fn no_phone() -> Self {
+        let text = "the browser phone is switched off: set PHONE_PAGE=true";
+        Self::new(StatusCode::NOT_FOUND, "not_found", text)
+    }
+
+    pub(crate) fn method(allow: &'static str) -> Self {
+        let refused = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("use {allow}"));
         Self { allow: Some(allow), ..refused }
     }
 
@@ -67,7 +72,7 @@ impl Refused {
         Self::new(StatusCode::UPGRADE_REQUIRED, "not_an_upgrade", text)
     }
 
-    pub(super) fn origin() -> Self {
+    pub(crate) fn origin() -> Self {
         let text = "this page's origin is not allowed: add it to ALLOWED_ORIGINS";
         Self::new(StatusCode::FORBIDDEN, "origin_not_allowed", text)
     }

@@ -5,11 +5,16 @@
 use std::{convert::Infallible, net::SocketAddr};
 
 use hyper::{HeaderMap, Method, Uri, upgrade::OnUpgrade};
-use warp::{Filter, Rejection, Reply, filters::BoxedFilter, path::FullPath, reply::Response};
+use warp::{
+    Filter, Rejection, Reply,
+    filters::BoxedFilter,
+    path::{FullPath, Tail},
+    reply::Response,
+};
 
 use super::{
     entrance::{Entrance, Request},
-    health,
+    health, origin,
     refusal::Refused,
     switchboard::Switchboard,
 };
@@ -33,7 +38,24 @@ pub fn public<S: Switchboard>(entrance: Entrance<S>) -> BoxedFilter<(Response,)>
     let about = page(warp::path::end(), |_| health::about(), &entrance);
     let ready = page(warp::path!("ready"), health::ready, &entrance);
     let health = page(warp::path!("health"), health::health, &entrance);
-    streams.or(health).unify().or(ready).unify().or(about).unify().recover(nothing).unify().boxed()
+    let pages = streams.or(health).unify().or(ready).unify().or(about).unify();
+    pages.or(phone(&entrance)).unify().recover(nothing).unify().boxed()
+}
+
+/// The browser phone, or nothing where it is switched off.
+fn phone<S: Switchboard>(entrance: &Entrance<S>) -> BoxedFilter<(Response,)> {
+    let (settings, switched_on) = (entrance.settings.clone(), entrance.phone.clone());
+    let answer = move |tail: Tail, method: Method, headers: HeaderMap| {
+        let Some(phone) = &switched_on else { return Refused::no_phone().response(false) };
+        let allowed = || origin::is_listed(&headers, &settings) || origin::is_at_home(&headers);
+        phone.answer(&method, tail.as_str(), allowed).unwrap_or_else(|refused| refused.response(false))
+    };
+    warp::path("phone")
+        .and(warp::path::tail())
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .map(answer)
+        .boxed()
 }
 
 /// The door for whoever runs the relay. It is on a port of its own that no service leads to.

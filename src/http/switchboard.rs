@@ -37,6 +37,8 @@ pub struct Ask {
     pub carrier: &'static str,
     /// `None`: it is to come in `start`, and the call's slot is provisional until [`Slot::confirm`].
     pub token: Option<Presented>,
+    /// The browser phone, which shows what happens in its call.
+    pub news: bool,
     /// Who connected; behind Fly's proxy, whom the proxy named. Personal data of a kind: log it at debug only.
     pub peer: IpAddr,
     /// Where the call entered Fly's network.

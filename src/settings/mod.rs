@@ -50,6 +50,8 @@ pub struct Settings {
     pub twilio_auth_token: Option<Secret>,
     /// In small letters, without a path.
     pub allowed_origins: Vec<String>,
+    /// The browser phone is served, and may call.
+    pub phone_page: bool,
 
     pub openai: Provider,
     pub deepgram: Provider,
@@ -198,6 +200,7 @@ impl Settings {
             public_url,
             twilio_auth_token: raw.twilio_auth_token,
             allowed_origins: check.origins("ALLOWED_ORIGINS", raw.allowed_origins),
+            phone_page: check.flag("PHONE_PAGE", raw.phone_page, false),
             openai,
             deepgram,
             groq,
@@ -273,6 +276,7 @@ mod tests {
             ("WEBHOOK_ALLOW_PRIVATE", "sk-oops"),
             ("PUBLIC_URL", "sk-oops"),
             ("ALLOWED_ORIGINS", "https://ok.example.com,sk-oops"),
+            ("PHONE_PAGE", "sk-oops"),
             ("UPSTREAM_ALLOW", "https://sk-oops"),
             ("OPENAI_BASE_URL", "http://sk-oops.example.com"),
             ("DEEPGRAM_BASE_URL", "sk-oops"),

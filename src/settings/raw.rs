@@ -34,6 +34,7 @@ variables! {
     public_url: String,
     twilio_auth_token: Secret,
     allowed_origins: String,
+    phone_page: String,
     openai_api_key: Secret,
     deepgram_api_key: Secret,
     groq_api_key: Secret,

@@ -14,6 +14,7 @@ use patchcord::{
     drain::Lifecycle,
     http::{self, Ask, Entrance, Limits, Refused, Slot, Slots, Switchboard},
     metrics::Metrics,
+    phone::Phone,
     settings::Settings,
 };
 use secrecy::ExposeSecret;
@@ -107,12 +108,14 @@ pub async fn open_with(variables: &[(&str, &str)], head: Duration, connections: 
     let port =
         |listener: &TcpListener| SocketAddr::from(([127, 0, 0, 1], listener.local_addr().unwrap().port()));
     let (addr, ops_addr) = (port(&public), port(&ops));
+    let phone = settings.phone_page.then(Phone::default);
     let entrance = Entrance {
         settings: Arc::new(settings),
         lifecycle: life.clone(),
         metrics: metrics.clone(),
         slots: slots.clone(),
         switchboard: Toy { asks: send, admitted: admitted.clone(), life: life.clone() },
+        phone,
         since: Instant::now(),
     };
     let limits = Limits { head, connections };

@@ -6,4 +6,5 @@ mod calls;
 mod drain;
 mod hostile;
 mod pages;
+mod phone;
 mod refusals;

@@ -19,6 +19,9 @@ async fn each_refusal_has_its_status_and_its_code() {
     for (request, status, code) in [
         (plain("GET", "/nowhere"), 404, "not_found"),
         (plain("GET", "/stream"), 404, "not_found"),
+        (plain("GET", "/phone"), 404, "not_found"),
+        (plain("GET", "/phone/main.js"), 404, "not_found"),
+        (plain("POST", "/phone/token/bakery/openai/CA1"), 404, "not_found"),
         (upgrade("/stream/nobody", ""), 404, "not_found"),
         (upgrade("/stream/twilio/a/b", ""), 404, "not_found"),
         (upgrade("/stream/telnyx", ""), 404, "carrier_not_supported"),

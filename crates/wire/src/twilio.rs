@@ -38,6 +38,11 @@ impl Line {
         Self::default()
     }
 
+    /// The stream's own name, once it has started: safe between two quotes.
+    pub fn stream_id(&self) -> Option<&str> {
+        self.stream.as_ref().map(|stream| stream.id.as_str())
+    }
+
     /// Reads one text message. `None`: nothing that a call needs to know.
     pub fn read(&mut self, text: &Bytes) -> Option<CarrierEvent> {
         self.understand(text).unwrap_or(Some(CarrierEvent::Malformed))

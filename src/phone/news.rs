@@ -1,0 +1,80 @@
+//! What the page is told of its call while it goes on.
+//!
+//! Words and figures that the caller hears or could work out, for the page to show. Not what tools were asked or
+//! answered: that is between model and main app.
+
+use std::time::Duration;
+
+use call::{Line, Note, Segments, Speaker, Summary, TurnTold};
+use serde_json::{Value, json};
+
+/// `None`: nothing to show.
+pub fn of(note: &Note) -> Option<Value> {
+    Some(match note {
+        Note::Live => json!({ "kind": "live" }),
+        Note::LegReady { after } => json!({ "kind": "leg_ready", "after_ms": ms(*after) }),
+        Note::FirstAudio { after } => json!({ "kind": "first_audio", "after_ms": ms(*after) }),
+        Note::Words { speaker, item, text, whole } => {
+            json!({ "kind": "words", "who": who(*speaker), "item": item.0, "text": text, "whole": whole })
+        }
+        Note::CutShort { item, heard, sent, words } => json!({
+            "kind": "cut", "item": item.0, "heard": words, "heard_ms": ms(*heard), "sent_ms": ms(*sent),
+        }),
+        Note::BargeIn => json!({ "kind": "interrupted" }),
+        Note::TurnEnded(told) => turn(told),
+        Note::Key(key) => json!({ "kind": "key", "key": key }),
+        Note::Idle { .. } => json!({ "kind": "idle" }),
+        Note::Tool { end, after, .. } => {
+            json!({ "kind": "tool", "outcome": end.name(), "after_ms": ms(*after) })
+        }
+        Note::LegLost { failure, .. } => {
+            json!({ "kind": "leg_lost", "why": format!("{}, {}", failure.provider, failure.kind.name()) })
+        }
+        Note::LegRenewed => json!({ "kind": "leg_renewed" }),
+        Note::NotRecorded => json!({ "kind": "not_recorded" }),
+        Note::Retry(kind) => json!({ "kind": "retry", "why": kind.name() }),
+        Note::Answered { .. } | Note::Odd(_) => return None,
+    })
+}
+
+/// The last: how it ended, and which sentences the end cut.
+pub fn ended(summary: &Summary) -> Value {
+    let cut = summary.transcript.iter().rev().filter(|line| line.heard.is_some()).take(MOST_CUT);
+    json!({
+        "kind": "ended",
+        "reason": summary.reason.name(),
+        "text": summary.reason.to_string(),
+        "cut": cut.map(line).collect::<Vec<_>>(),
+    })
+}
+
+fn turn(TurnTold { turn, answer, .. }: &TurnTold) -> Value {
+    let segments = |all: Segments| all.named().map(|(name, time)| json!({ "name": name, "ms": ms(time) }));
+    json!({
+        "kind": "turn",
+        "number": turn.number,
+        "silence_ms": turn.latency.map(|all| ms(all.silence())),
+        "segments": turn.latency.map(segments),
+        "interrupted": turn.interrupted,
+        "estimated": turn.estimated,
+        "answer": answer.iter().map(line).collect::<Vec<_>>(),
+    })
+}
+
+fn line(line: &Line) -> Value {
+    json!({ "who": who(line.speaker), "item": line.item.0, "said": line.said, "heard": line.heard })
+}
+
+fn who(speaker: Speaker) -> &'static str {
+    match speaker {
+        Speaker::Caller => "caller",
+        Speaker::Agent => "agent",
+    }
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The end cuts what plays at that moment. All others were told when they were cut.
+const MOST_CUT: usize = 4;
