@@ -18,7 +18,7 @@ use crate::house::{House, LIMIT, SECRET};
 const PAGE: &str = "docs/what-your-app-receives.md";
 
 /// Different in each run: of these only the kind is compared.
-const DIFFERENT: [&str; 25] = [
+const DIFFERENT: [&str; 26] = [
     "id",
     "carrier_call_id",
     "account_id",
@@ -26,6 +26,7 @@ const DIFFERENT: [&str; 25] = [
     "started_at",
     "ended_at",
     "seconds",
+    "bytes",
     "at_ms",
     "from_ms",
     "silence_ms",
@@ -57,6 +58,7 @@ fn claims(app: &App, key: &str) -> Value {
             { "kind": "transfer", "targets": { "baker": "+15550100" } },
         ],
         "report": { "url": app.url("/report"), "events": ["call.started", "turn.ended", "call.action", "call.ended"] },
+        "call": { "record": { "put_url": app.url("/recording") } },
         "context": { "shop": 3 },
     })
 }
@@ -85,6 +87,7 @@ fn replies() -> [Reply; 5] {
 async fn messages() -> BTreeMap<&'static str, Post> {
     let app = App::start().await.unwrap();
     app.answer("/report", Answer::json(&json!({})));
+    app.answer("/recording", Answer::json(&json!({})));
     app.answer("/hours", Answer::json(&json!({ "opens": "08:00", "closes": "18:00" })));
     app.answer("/knowledge", Answer::json(&json!({ "passages": ["Park behind the house."] })));
     let provider = OpenAi::start(OpenAiOptions::default()).await.unwrap();
