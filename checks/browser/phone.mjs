@@ -7,7 +7,7 @@
 // page hands to it: both are looked at, not only what stands on the page.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ const directory = mkdtempSync(join(tmpdir(), "patchcord-browser-"));
 const relay = spawn(binary, ["demo", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"], env: { PATH: process.env.PATH } });
 let browser;
 try {
-  const address = await demo();
+  const { address, secret } = await demo();
   const voice = join(directory, "voice.wav");
   // The greeting takes four seconds; a question; and when the answer has gone on for a while, a word over it.
   writeVoice(voice, [[7, 1.6], [4.5, 1.6], [30, 0]]);
@@ -37,7 +37,7 @@ try {
   });
   await conversation(await open(address), "openai", screenshot);
   await conversation(await open(address), "cascade");
-  await refusals(await open(address));
+  await ownToken(await open(address), secret);
   await noMicrophone(await open(address));
   await smallScreen(await open(address));
   await nowhereElse(address);
@@ -49,13 +49,15 @@ try {
   rmSync(directory, { recursive: true });
 }
 
-/** The page's address, as `demo` prints it. */
+/** The page's address and the relay's secret, as `demo` prints them. */
 async function demo() {
+  let secret;
   for await (const line of createInterface({ input: relay.stdout })) {
     const address = line.match(/browser: +(http:\S+)/)?.[1];
+    secret ??= line.match(/secret.*: (\S+)/)?.[1];
     if (address) {
       relay.stdout.resume();
-      return address;
+      return { address, secret };
     }
   }
   throw new Error("the demo names no page");
@@ -161,12 +163,24 @@ async function listen(page) {
   assert.ok(loud.length > 60 && loud.length < 250, `${loud.length} frames of the caller are loud`);
 }
 
-/** What is wrong is said in words, on the page. */
-async function refusals(page) {
+/** A token that its user brings: what is wrong with it is said on the page, and a good one opens a call. */
+async function ownToken(page, secret) {
   await page.click("#own summary");
   await page.type("#token", "rubbish");
   await page.click("#call");
   await says(page, "#problem", "token_malformed");
+  await says(page, "#status", "The call is over");
+  const call = await page.$eval("#call-id", (field) => field.value);
+  const agent = JSON.stringify({ agent: {}, legs: [{ kind: "echo", pause_ms: 400 }] });
+  const words = ["token", "--agent", "-", "--call", call, "--seal"];
+  const token = execFileSync(binary, words, { input: agent, env: { RELAY_SECRET: secret }, encoding: "utf8" });
+  await page.$eval("#token", (field) => (field.value = ""));
+  await page.type("#token", token.trim());
+  await page.click("#call");
+  await says(page, "#status", "Connected");
+  assert.equal(await page.$eval("#problem", (problem) => problem.hidden), true);
+  await page.click("#hang-up");
+  await says(page, "#status", "The call is over: caller_hung_up");
   assert.deepEqual(page.wrong, []);
   await page.close();
 }

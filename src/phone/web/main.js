@@ -76,7 +76,8 @@ function events(mine) {
       const ended = mine.ended;
       hungUp(mine, ended ? `The call is over: ${ended.text}.` : "The call is over.");
       if (close.left) return; // as the caller wished
-      problem(close.opened ? closing(close, ended) : await unopened());
+      const why = close.opened ? closing(close, ended) : await unopened();
+      if (!call) problem(why); // and not about the next call
     }),
   };
 }
