@@ -8,11 +8,12 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import puppeteer from "puppeteer-core";
+import { decode } from "./parts.mjs";
 import { writeVoice } from "./voice.mjs";
 
 const [binary, screenshot] = process.argv.slice(2);
@@ -155,12 +156,46 @@ async function listen(page) {
   const after = mean(clear + at(0.1), clear + at(0.6));
   assert.ok(before > 0.02, `the agent is heard before the clear: ${before}`);
   assert.ok(after < before / 100, `and not after it: ${after}, ${before} before`);
-  assert.ok(levels.filter((level) => level > 0.02).length > at(4), "the greeting was heard too");
+  const greeting = likeness(envelope(clip("Hello,", "What can I do for you?"), block / rate), levels);
+  assert.ok(greeting > 0.9, `the loudspeaker gave the greeting as the agent said it: ${greeting}`);
   assert.ok(marks > 10, `${marks} marks came back`);
   frames.forEach(({ timestamp }, i) => assert.equal(timestamp, String(20 * i)));
   frames.forEach(({ payload }) => assert.equal(Buffer.from(payload, "base64").length, 160));
   const loud = frames.filter(({ payload }) => Buffer.from(payload, "base64").some((byte) => (byte & 0x7f) < 0x40));
   assert.ok(loud.length > 60 && loud.length < 250, `${loud.length} frames of the caller are loud`);
+}
+
+/** What the pretend agent says from one clause to another, as samples at 8 kHz. */
+function clip(first, last) {
+  const folder = new URL("../../crates/sim/src/clips/", import.meta.url);
+  const clauses = readFileSync(new URL("agent.txt", folder), "utf8").trim().split("\n").map((line) => line.split("\t"));
+  const place = (clause) => clauses.findIndex(([, text]) => text === clause);
+  const [from, to] = [Number(clauses[place(first) - 1]?.[0] ?? 0), Number(clauses[place(last)][0])];
+  return Array.from(readFileSync(new URL("agent.ulaw", folder)).subarray(from, to), decode);
+}
+
+/** How loud it is, in steps of so many seconds. */
+function envelope(samples, step) {
+  const length = Math.floor(samples.length / (step * 8000));
+  return Array.from({ length }, (_, i) => {
+    const piece = samples.slice(Math.round(i * step * 8000), Math.round((i + 1) * step * 8000));
+    return Math.sqrt(piece.reduce((sum, x) => sum + x * x, 0) / piece.length);
+  });
+}
+
+/** The best correlation of `short` with any stretch of `long`. */
+function likeness(short, long) {
+  const centred = (values) => {
+    const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+    return values.map((x) => x - mean);
+  };
+  const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+  const wanted = centred(short);
+  const all = long.slice(0, Math.max(0, long.length - short.length)).map((_, at) => {
+    const there = centred(long.slice(at, at + short.length));
+    return dot(wanted, there) / Math.sqrt(dot(wanted, wanted) * dot(there, there) || 1);
+  });
+  return Math.max(...all);
 }
 
 /** A token that its user brings: what is wrong with it is said on the page, and a good one opens a call. */
