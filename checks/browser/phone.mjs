@@ -7,22 +7,22 @@
 // page hands to it: both are looked at, not only what stands on the page.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import puppeteer from "puppeteer-core";
+import { demo } from "./demo.mjs";
+import { says, until } from "./page.mjs";
 import { decode } from "./parts.mjs";
 import { writeVoice } from "./voice.mjs";
 
 const [binary, screenshot] = process.argv.slice(2);
 assert.ok(binary, "name the relay's binary");
 const directory = mkdtempSync(join(tmpdir(), "patchcord-browser-"));
-const relay = spawn(binary, ["demo", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"], env: { PATH: process.env.PATH } });
+const { relay, address, secret } = await demo(binary);
 let browser;
 try {
-  const { address, secret } = await demo();
   const voice = join(directory, "voice.wav");
   // The greeting takes four seconds; a question; and when the answer has gone on for a while, a word over it.
   writeVoice(voice, [[7, 1.6], [4.5, 1.6], [30, 0]]);
@@ -48,20 +48,6 @@ try {
   await browser?.close();
   relay.kill("SIGINT");
   rmSync(directory, { recursive: true });
-}
-
-/** The page's address and the relay's secret, as `demo` prints them. */
-async function demo() {
-  let secret;
-  for await (const line of createInterface({ input: relay.stdout })) {
-    const address = line.match(/browser: +(http:\S+)/)?.[1];
-    secret ??= line.match(/secret.*: (\S+)/)?.[1];
-    if (address) {
-      relay.stdout.resume();
-      return { address, secret };
-    }
-  }
-  throw new Error("the demo names no page");
 }
 
 /** The page, with an ear at its loudspeaker, and nothing on its conscience. */
@@ -266,20 +252,4 @@ async function nowhereElse(address) {
     const answer = await fetch(url, { method: "POST", headers: origin ? { origin } : {} });
     assert.equal(answer.status, 403, origin);
   }
-}
-
-async function says(page, selector, text, limit) {
-  const there = (selector, text) => document.querySelector(selector)?.textContent.includes(text);
-  if (await until(page, there, [selector, text], limit)) return;
-  const body = await page.$eval("body", (body) => body.innerText);
-  throw new Error(`${selector} never says “${text}”. The page:\n${body}\n${page.wrong.join("\n")}`);
-}
-
-/** Asks again and again, from outside: the page's own policy forbids to put such a question into it as text. */
-async function until(page, question, words = [], limit = 15_000) {
-  for (const end = Date.now() + limit; Date.now() < end; ) {
-    if (await page.evaluate(question, ...words)) return true;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  return false;
 }
