@@ -309,7 +309,8 @@ fn strain(spent: &Spent, took: Duration, late: &Counted) -> Strain {
         late_max: late.largest(),
         driver: cores(spent.driver),
         relay: cores(spent.relay),
-        busy: part(spent.busy),
+        // Some systems show a process of its own machine's clocks only a part of them.
+        busy: part(spent.busy).filter(|busy| *busy >= cores(spent.driver).unwrap_or(0.0)),
         stolen: part(spent.stolen),
     }
 }

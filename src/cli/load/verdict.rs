@@ -64,7 +64,7 @@ pub fn doubts(strain: &Strain) -> Vec<Doubt> {
 
 /// The driver, or the machine that it shares with the relay, was the bottleneck.
 pub fn is_bottleneck(doubts: &[Doubt]) -> bool {
-    doubts.iter().any(|doubt| *doubt != Doubt::DriverHiccup)
+    doubts.iter().any(|doubt| matches!(doubt, Doubt::DriverLate | Doubt::MachineFull | Doubt::Stolen))
 }
 
 impl Doubt {
@@ -173,6 +173,7 @@ mod tests {
     #[test]
     fn strangers_on_the_machine_are_told_apart_from_the_relay() {
         assert_eq!(doubts(&Strain { busy: Some(2.6), ..calm() }), [Doubt::Others]);
+        assert!(!is_bottleneck(&[Doubt::Others]), "there was a core left");
         assert_eq!(doubts(&Strain { busy: Some(2.6), relay: None, ..calm() }), []);
         assert_eq!(doubts(&Strain { stolen: Some(0.3), busy: Some(2.0), ..calm() }), [Doubt::Stolen]);
     }
