@@ -185,7 +185,9 @@ async fn leave(floor: &Floor, phone: &Phone, way: Option<Way>) {
     match phone.ended(PATIENCE).await {
         Ok(PhoneEnd::HungUp { answered: false }) => {
             let how = way.map_or("at the end", Way::name);
-            floor.book.wrong(&format!("no_goodbye {how}"), "the caller hung up, and the relay did not say goodbye");
+            floor
+                .book
+                .wrong(&format!("no_goodbye {how}"), "the caller hung up, and the relay did not say goodbye");
         }
         // Whoever was sent away in the same moment has left as well.
         Ok(_) => {}

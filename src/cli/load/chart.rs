@@ -62,11 +62,18 @@ pub fn lines(title: &str, unit: &str, series: &[Series<'_>], bands: &[Band]) -> 
     for band in bands {
         let (from, width) = (x(band.from), (x(band.to) - x(band.from)).max(0.0));
         let (height, name) = (HEIGHT - TOP - BOTTOM, escape(&band.name));
-        write!(svg, r#"<rect class="band" x="{from:.1}" y="{TOP}" width="{width:.1}" height="{height}"/>"#).ok();
+        write!(svg, r#"<rect class="band" x="{from:.1}" y="{TOP}" width="{width:.1}" height="{height}"/>"#)
+            .ok();
         write!(svg, r#"<text class="small" x="{:.1}" y="{}">{name}</text>"#, from + 3.0, TOP - 6.0).ok();
     }
     for second in nice_times(end) {
-        write!(svg, r#"<text class="small middle" x="{:.1}" y="{}">{second} s</text>"#, x(second as f64), HEIGHT - 8.0).ok();
+        write!(
+            svg,
+            r#"<text class="small middle" x="{:.1}" y="{}">{second} s</text>"#,
+            x(second as f64),
+            HEIGHT - 8.0
+        )
+        .ok();
     }
     for (number, one) in shown.iter().enumerate() {
         let class = number % COLOURS;
@@ -120,8 +127,20 @@ fn frame(title: &str, unit: &str, top: f64) -> String {
     for quarter in 0..=4 {
         let value = top * f64::from(quarter) / 4.0;
         let at = y(value, top);
-        write!(svg, r#"<line class="grid" x1="{LEFT}" y1="{at:.1}" x2="{:.1}" y2="{at:.1}"/>"#, WIDTH - RIGHT).ok();
-        write!(svg, r#"<text class="small end" x="{:.1}" y="{:.1}">{}</text>"#, LEFT - 6.0, at + 4.0, short(value)).ok();
+        write!(
+            svg,
+            r#"<line class="grid" x1="{LEFT}" y1="{at:.1}" x2="{:.1}" y2="{at:.1}"/>"#,
+            WIDTH - RIGHT
+        )
+        .ok();
+        write!(
+            svg,
+            r#"<text class="small end" x="{:.1}" y="{:.1}">{}</text>"#,
+            LEFT - 6.0,
+            at + 4.0,
+            short(value)
+        )
+        .ok();
     }
     svg
 }
@@ -149,13 +168,21 @@ fn ceiling(value: f64) -> f64 {
 }
 
 fn short(value: f64) -> String {
-    let digits = if value == 0.0 || value >= 100.0 { 0 } else if value >= 1.0 { 1 } else { 2 };
+    let digits = if value == 0.0 || value >= 100.0 {
+        0
+    } else if value >= 1.0 {
+        1
+    } else {
+        2
+    };
     format!("{value:.digits$}")
 }
 
 /// Where the time is written: about ten places, on round seconds.
 fn nice_times(end: f64) -> impl Iterator<Item = u64> {
-    let step = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_800, 3_600].into_iter().find(|step| end / *step as f64 <= 12.0);
+    let step = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_800, 3_600]
+        .into_iter()
+        .find(|step| end / *step as f64 <= 12.0);
     let step = step.unwrap_or(7_200);
     (0..=(end as u64 / step)).map(move |number| number * step)
 }
@@ -163,14 +190,19 @@ fn nice_times(end: f64) -> impl Iterator<Item = u64> {
 /// As many points as there are columns: of neighbours the largest stays, for a peak must not vanish.
 fn thinned(points: &[(f64, Option<f64>)]) -> Vec<(f64, Option<f64>)> {
     let together = points.len().div_ceil(MOST_POINTS).max(1);
-    let larger = |a: &(f64, Option<f64>), b: &(f64, Option<f64>)| a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal);
+    let larger = |a: &(f64, Option<f64>), b: &(f64, Option<f64>)| {
+        a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal)
+    };
     points.chunks(together).filter_map(|some| some.iter().copied().max_by(larger)).collect()
 }
 
 /// The parts without a gap.
 fn runs(points: &[(f64, Option<f64>)]) -> Vec<Vec<(f64, f64)>> {
     let parts = points.split(|(_, value)| value.is_none());
-    parts.map(|part| part.iter().filter_map(|(at, value)| Some((*at, (*value)?))).collect()).filter(|part: &Vec<_>| !part.is_empty()).collect()
+    parts
+        .map(|part| part.iter().filter_map(|(at, value)| Some((*at, (*value)?))).collect())
+        .filter(|part: &Vec<_>| !part.is_empty())
+        .collect()
 }
 
 #[cfg(test)]
@@ -208,14 +240,17 @@ mod tests {
 
     #[test]
     fn a_long_run_keeps_its_peak_and_not_its_points() {
-        let points: Vec<_> = (0..10_000).map(|at| (f64::from(at), Some(if at == 5_003 { 90.0 } else { 1.0 }))).collect();
+        let points: Vec<_> =
+            (0..10_000).map(|at| (f64::from(at), Some(if at == 5_003 { 90.0 } else { 1.0 }))).collect();
         let thin = thinned(&points);
         assert!(thin.len() <= MOST_POINTS && thin.iter().any(|(_, value)| *value == Some(90.0)));
     }
 
     #[test]
     fn scales_end_on_numbers_that_read_well() {
-        for (value, top) in [(0.0, 1.0), (0.3, 0.4), (1.0, 1.0), (4.1, 5.0), (9.0, 10.0), (f64::NAN, 1.0), (830.0, 1_000.0)] {
+        for (value, top) in
+            [(0.0, 1.0), (0.3, 0.4), (1.0, 1.0), (4.1, 5.0), (9.0, 10.0), (f64::NAN, 1.0), (830.0, 1_000.0)]
+        {
             assert!((ceiling(value) - top).abs() < 1e-9, "{value}: {}", ceiling(value));
         }
         assert!(nice_times(7.5).eq(0..=7) && nice_times(100.0).last() == Some(100));

@@ -238,7 +238,11 @@ impl Director {
 
     fn say(&self, number: usize, what: &str) {
         let (step, of, calls) = (number + 1, self.plan.steps.len(), self.plan.steps[number]);
-        self.bar.set_prefix(if of > 1 { format!("{what} {calls} (step {step} of {of})") } else { format!("{what} {calls}") });
+        self.bar.set_prefix(if of > 1 {
+            format!("{what} {calls} (step {step} of {of})")
+        } else {
+            format!("{what} {calls}")
+        });
     }
 
     fn now(&self) -> Moment {
@@ -251,7 +255,12 @@ impl Director {
     }
 
     /// Everybody hangs up. What the relay still has then it has for ever.
-    async fn end(mut self, signals: &mut Signals, steps: Vec<Step>, is_cut_short: bool) -> anyhow::Result<Run> {
+    async fn end(
+        mut self,
+        signals: &mut Signals,
+        steps: Vec<Step>,
+        is_cut_short: bool,
+    ) -> anyhow::Result<Run> {
         self.bar.set_prefix("hanging up");
         self.stage.floor.stop.cancel();
         let everybody = async { while self.lines.join_next().await.is_some() {} };

@@ -102,7 +102,8 @@ impl Run {
     /// What went wrong, each with what to look at. Empty: it went well.
     pub fn failures(&self) -> Vec<String> {
         let mut failures = Vec::new();
-        let (refused, lost, wrong) = (total(&self.all.refused), total(&self.all.lost), total(&self.all.wrong));
+        let (refused, lost, wrong) =
+            (total(&self.all.refused), total(&self.all.lost), total(&self.all.wrong));
         if self.all.begun == 0 && refused > 0 {
             failures.push(format!("not one call was taken: {}", told(&self.all.refused)));
         } else if refused > 0 {
@@ -128,7 +129,8 @@ impl Run {
         let timed = self.steps.iter().any(|step| step.held.to_provider.count() > 0);
         if held && self.all.begun > 0 && self.has(Measure::Frames) && !timed {
             failures.push(
-                "no frame came to the pretend OpenAI: does the relay's OPENAI_BASE_URL point to it?".to_owned(),
+                "no frame came to the pretend OpenAI: does the relay's OPENAI_BASE_URL point to it?"
+                    .to_owned(),
             );
         }
         failures
@@ -148,11 +150,17 @@ impl Run {
             ("violations".to_owned(), violations.into()),
             ("wrong".to_owned(), tally(&self.all.wrong)),
             ("hang_ups".to_owned(), left(&self.all)),
-            ("after".to_owned(), json!({
-                "active_calls": self.after.calls, "calls_left": self.after.left_calls(),
-                "open_files_before": self.after.files_before, "open_files": self.after.files,
-            })),
-            ("warnings".to_owned(), self.warnings.iter().map(|(words, count)| json!({ "text": words, "count": count })).collect()),
+            (
+                "after".to_owned(),
+                json!({
+                    "active_calls": self.after.calls, "calls_left": self.after.left_calls(),
+                    "open_files_before": self.after.files_before, "open_files": self.after.files,
+                }),
+            ),
+            (
+                "warnings".to_owned(),
+                self.warnings.iter().map(|(words, count)| json!({ "text": words, "count": count })).collect(),
+            ),
             ("cut_short".to_owned(), self.is_cut_short.into()),
             ("meaning".to_owned(), self.meaning().into()),
             ("failures".to_owned(), self.failures().into()),
@@ -250,15 +258,24 @@ impl Run {
         let ms = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1_000.0);
         let mut parts = Vec::new();
         if step.held.to_provider.count() > 0 {
-            let worse = |share| {
-                step.held.to_provider.percentile(share).max(step.held.to_carrier.percentile(share))
-            };
-            parts.push(format!("the relay kept half of the frames for {} at most, and 99 of 100 for {}", ms(worse(0.5)), ms(worse(0.99))));
+            let worse =
+                |share| step.held.to_provider.percentile(share).max(step.held.to_carrier.percentile(share));
+            parts.push(format!(
+                "the relay kept half of the frames for {} at most, and 99 of 100 for {}",
+                ms(worse(0.5)),
+                ms(worse(0.99))
+            ));
         }
         for (agent, silence) in self.silences(step) {
             if silence.count() > 0 {
-                let given = agent.given.map_or(String::new(), |given| format!(", of which {} are not the relay's", ms(given)));
-                parts.push(format!("callers of {} waited {} for an answer{given}", agent.name, ms(silence.percentile(0.5))));
+                let given = agent
+                    .given
+                    .map_or(String::new(), |given| format!(", of which {} are not the relay's", ms(given)));
+                parts.push(format!(
+                    "callers of {} waited {} for an answer{given}",
+                    agent.name,
+                    ms(silence.percentile(0.5))
+                ));
             }
         }
         if parts.is_empty() { "nothing was timed".to_owned() } else { parts.join("; ") }
@@ -292,7 +309,9 @@ pub fn told(tally: &Tally) -> String {
 /// What to do about it, where the relay's own words are for its operator.
 fn advice(code: &str) -> &'static str {
     match code.split(' ').next_back() {
-        Some("token_signature" | "token_seal" | "token_key_unknown") => "; RELAY_SECRET here must be the relay's own",
+        Some("token_signature" | "token_seal" | "token_key_unknown") => {
+            "; RELAY_SECRET here must be the relay's own"
+        }
         Some("token_expired" | "token_not_yet_valid") => "; the clocks here and there differ",
         Some("full" | "too_many_pending") => "; raise MAX_CALLS or MAX_PENDING there, or take fewer calls",
         Some("draining") => "; it is about to stop",

@@ -55,7 +55,8 @@ impl Health {
             )
         })?;
         // What is not ours may have no such page, or another one.
-        let told: Value = answer.bytes().await.ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
+        let told: Value =
+            answer.bytes().await.ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
         Ok(told["active_calls"].as_u64())
     }
 

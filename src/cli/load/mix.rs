@@ -124,7 +124,11 @@ pub fn mix(text: &str) -> Result<Mix, String> {
 pub fn file(text: &str) -> Result<(String, u32), String> {
     let has_number = text.rsplit_once('=').is_some_and(|(_, number)| number.parse::<u32>().is_ok());
     let (path, share) = if has_number { weighted(text)? } else { (text, 1) };
-    if path.is_empty() { Err("there is no file before the `=`".to_owned()) } else { Ok((path.to_owned(), share)) }
+    if path.is_empty() {
+        Err("there is no file before the `=`".to_owned())
+    } else {
+        Ok((path.to_owned(), share))
+    }
 }
 
 fn weighted(text: &str) -> Result<(&str, u32), String> {

@@ -89,7 +89,8 @@ pub(super) async fn run(words: Load) -> anyhow::Result<()> {
     };
     let run = director::direct(stage, words.json, &mut signals).await?;
     if let Some(path) = &words.report {
-        std::fs::write(path, report::page(&run)).with_context(|| format!("{} cannot be written", path.display()))?;
+        std::fs::write(path, report::page(&run))
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     if words.json {
         println!("{}", run.json());

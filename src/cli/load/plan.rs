@@ -82,9 +82,9 @@ pub fn steps(text: &str) -> Result<Steps, String> {
 pub fn ramp(text: &str) -> Result<Ramp, String> {
     let number = text.trim().strip_suffix("/s").unwrap_or(text.trim());
     let calls = number.parse::<f64>().ok().filter(|calls| (0.1..=1_000.0).contains(calls));
-    calls
-        .map(Ramp)
-        .ok_or_else(|| "write how many calls begin in a second, such as 20/s, from 0.1/s to 1000/s".to_owned())
+    calls.map(Ramp).ok_or_else(|| {
+        "write how many calls begin in a second, such as 20/s, from 0.1/s to 1000/s".to_owned()
+    })
 }
 
 /// `10%`.
@@ -101,7 +101,12 @@ mod tests {
     use super::*;
 
     fn plan(steps: &[u32], hang_ups: f64) -> Plan {
-        Plan { steps: steps.to_vec(), ramp: Ramp(50.0), hold: Duration::from_secs(10), hang_ups: Share(hang_ups) }
+        Plan {
+            steps: steps.to_vec(),
+            ramp: Ramp(50.0),
+            hold: Duration::from_secs(10),
+            hang_ups: Share(hang_ups),
+        }
     }
 
     #[test]
@@ -124,7 +129,10 @@ mod tests {
 
     #[test]
     fn a_ramp_is_calls_a_second() {
-        assert_eq!((ramp("20/s"), ramp("20"), ramp("0.5/s")), (Ok(Ramp(20.0)), Ok(Ramp(20.0)), Ok(Ramp(0.5))));
+        assert_eq!(
+            (ramp("20/s"), ramp("20"), ramp("0.5/s")),
+            (Ok(Ramp(20.0)), Ok(Ramp(20.0)), Ok(Ramp(0.5)))
+        );
         for text in ["20/m", "fast", "0", "-1", "NaN", "inf", "5000/s", ""] {
             assert!(ramp(text).unwrap_err().contains("such as 20/s"), "{text}");
         }
@@ -132,7 +140,10 @@ mod tests {
 
     #[test]
     fn a_share_needs_its_percent_sign() {
-        assert_eq!((share("10%"), share("0%"), share("100 %")), (Ok(Share(0.1)), Ok(Share(0.0)), Ok(Share(1.0))));
+        assert_eq!(
+            (share("10%"), share("0%"), share("100 %")),
+            (Ok(Share(0.1)), Ok(Share(0.0)), Ok(Share(1.0)))
+        );
         for text in ["0.1", "10", "101%", "-1%", "%", "NaN%"] {
             assert!(share(text).unwrap_err().contains("such as 10%"), "{text}");
         }

@@ -42,11 +42,17 @@ impl Relay {
             (line["message"] == "listening").then(|| line["address"].as_str().map(str::to_owned)).flatten()
         });
         let warnings = Arc::<Mutex<BTreeMap<String, u64>>>::default();
-        let relay =
-            Self { process, address: listening.context("the relay did not come up")?, warnings: warnings.clone() };
+        let relay = Self {
+            process,
+            address: listening.context("the relay did not come up")?,
+            warnings: warnings.clone(),
+        };
         // It must be read on, or the relay would wait for us to do so.
         std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok).filter(|line| line.contains(r#""WARN""#) || line.contains(r#""ERROR""#)) {
+            for line in lines
+                .map_while(Result::ok)
+                .filter(|line| line.contains(r#""WARN""#) || line.contains(r#""ERROR""#))
+            {
                 let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
                 let Some(words) = line["message"].as_str() else { continue };
                 let mut warnings = warnings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,7 +78,11 @@ impl Relay {
         let expected = |words: &str| {
             words.starts_with("call ended: carrier_lost") || words.starts_with("call ended: never_started")
         };
-        warnings.iter().filter(|(words, _)| !expected(words)).map(|(words, count)| (words.clone(), *count)).collect()
+        warnings
+            .iter()
+            .filter(|(words, _)| !expected(words))
+            .map(|(words, count)| (words.clone(), *count))
+            .collect()
     }
 }
 

@@ -13,7 +13,8 @@ use super::{
 
 pub fn page(run: &Run) -> String {
     let failures = run.failures();
-    let (class, word) = match (failures.is_empty(), run.steps.iter().any(|step| is_bottleneck(&step.doubts))) {
+    let (class, word) = match (failures.is_empty(), run.steps.iter().any(|step| is_bottleneck(&step.doubts)))
+    {
         (false, _) => ("bad", "Something went wrong"),
         (true, true) => ("doubt", "Nothing went wrong, but the driver was a bottleneck"),
         (true, false) => ("good", "Nothing went wrong"),
@@ -41,11 +42,17 @@ pub fn page(run: &Run) -> String {
 }
 
 fn about(run: &Run) -> String {
-    let relay = run.url.as_deref().map_or("a relay of its own on this machine".to_owned(), |url| format!("the relay at {url}"));
-    let agents: Vec<String> = run.agents.iter().map(|agent| format!("{} {}", agent.weight, agent.name)).collect();
+    let relay = run
+        .url
+        .as_deref()
+        .map_or("a relay of its own on this machine".to_owned(), |url| format!("the relay at {url}"));
+    let agents: Vec<String> =
+        run.agents.iter().map(|agent| format!("{} {}", agent.weight, agent.name)).collect();
     let steps: Vec<String> = run.plan.steps.iter().map(u32::to_string).collect();
     let mut text = format!(
-        "{} calls to {relay}, held for {} s each, {} begun a second; agents by weight: {}.",
+        "Patchcord {} on {}. {} calls to {relay}, held for {} s each, {} begun a second; agents by weight: {}.",
+        env!("CARGO_PKG_VERSION"),
+        crate::utc::rfc3339(std::time::SystemTime::now()),
         steps.join(", "),
         run.plan.hold.as_secs(),
         run.plan.ramp.0,
@@ -86,7 +93,8 @@ fn rows(run: &Run, step: &Step) -> String {
         measures.push(("provider → caller".to_owned(), &step.held.to_carrier));
     }
     measures.extend(run.silences(step).into_iter().map(|(agent, silence)| {
-        let given = agent.given.map_or(String::new(), |given| format!(" ({} ms not the relay's)", given.as_millis()));
+        let given =
+            agent.given.map_or(String::new(), |given| format!(" ({} ms not the relay's)", given.as_millis()));
         (format!("{}: silence{given}", agent.name), silence)
     }));
     let class = if is_bottleneck(&step.doubts) { " class=\"doubt\"" } else { "" };
@@ -102,7 +110,10 @@ fn rows(run: &Run, step: &Step) -> String {
         cells.push(escape(what));
         let ms = |share| format!("{:.2}", counted.percentile(share).as_secs_f64() * 1_000.0);
         cells.extend([ms(0.5), ms(0.9), ms(0.99)]);
-        cells.extend([format!("{:.2}", counted.largest().as_secs_f64() * 1_000.0), counted.count().to_string()]);
+        cells.extend([
+            format!("{:.2}", counted.largest().as_secs_f64() * 1_000.0),
+            counted.count().to_string(),
+        ]);
         if number == 0 {
             let figure = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.2}"));
             cells.extend([figure(step.cpu_ms_per_call_second), figure(step.memory_kb_per_call)]);
@@ -144,19 +155,25 @@ fn over_time(run: &Run) -> String {
             &bands,
         ),
     )];
-    for (number, agent) in run.agents.iter().enumerate().filter(|(_, agent)| agent.measure == Measure::Silence) {
+    for (number, agent) in
+        run.agents.iter().enumerate().filter(|(_, agent)| agent.measure == Measure::Silence)
+    {
         let of = |second: &Second| second.silences.get(number).copied().flatten();
+        let mut shown = [
+            series("p50", &|second| of(second).map(|(p50, _)| p50)),
+            series("p99", &|second| of(second).map(|(_, p99)| p99)),
+        ];
+        // Answers are seconds apart. A second without one is no gap.
+        shown.iter_mut().for_each(|one| one.points.retain(|(_, value)| value.is_some()));
         charts.push(chart(
             &format!("Silence before an answer: {}", agent.name),
-            lines(
-                "Silence",
-                "ms",
-                &[series("p50", &|second| of(second).map(|(p50, _)| p50)), series("p99", &|second| of(second).map(|(_, p99)| p99))],
-                &bands,
-            ),
+            lines("Silence", "ms", &shown, &bands),
         ));
     }
-    charts.push(chart("Calls", lines("Calls", "", &[series("calls that stand", &|second| Some(second.calls as f64))], &bands)));
+    charts.push(chart(
+        "Calls",
+        lines("Calls", "", &[series("calls that stand", &|second| Some(second.calls as f64))], &bands),
+    ));
     charts.push(chart(
         "CPU: of cores in use",
         lines(
@@ -170,7 +187,10 @@ fn over_time(run: &Run) -> String {
             &bands,
         ),
     ));
-    charts.push(chart("Memory of the relay", lines("Memory", "MB", &[series("resident", &|second| second.memory_mb)], &bands)));
+    charts.push(chart(
+        "Memory of the relay",
+        lines("Memory", "MB", &[series("resident", &|second| second.memory_mb)], &bands),
+    ));
     charts.push(chart(
         "How late the driver was for its own clock, at worst in each second",
         lines("Lateness", "ms", &[series("driver", &|second| Some(second.late_ms))], &bands),
@@ -191,11 +211,16 @@ fn spread(run: &Run) -> String {
         return String::new();
     };
     let mut charts = Vec::new();
-    for (title, counted) in [("caller → provider", &step.held.to_provider), ("provider → caller", &step.held.to_carrier)] {
+    for (title, counted) in
+        [("caller → provider", &step.held.to_provider), ("provider → caller", &step.held.to_carrier)]
+    {
         charts.push(chart(&format!("{title}: frames by time"), bars(title, "frames", &classes(counted))));
     }
     for (agent, silence) in run.silences(step) {
-        charts.push(chart(&format!("{}: answers by silence", agent.name), bars(&agent.name, "answers", &classes(silence))));
+        charts.push(chart(
+            &format!("{}: answers by silence", agent.name),
+            bars(&agent.name, "answers", &classes(silence)),
+        ));
     }
     let charts = charts.concat();
     if charts.is_empty() { charts } else { format!("<h2>Spread at {} calls</h2>{charts}", step.calls) }
@@ -204,14 +229,18 @@ fn spread(run: &Run) -> String {
 /// Two dozen bars at most, each as much longer than the one before it as the next is than it; all of it is shown.
 fn classes(counted: &Counted) -> Vec<(String, f64)> {
     let ms = |time: std::time::Duration| time.as_secs_f64() * 1_000.0;
-    let (Some(least), Some(most)) =
-        (counted.buckets().next().map(|(edge, _)| ms(edge)), counted.buckets().last().map(|(edge, _)| ms(edge)))
-    else {
+    let (Some(least), Some(most)) = (
+        counted.buckets().next().map(|(edge, _)| ms(edge)),
+        counted.buckets().last().map(|(edge, _)| ms(edge)),
+    ) else {
         return Vec::new();
     };
     let step = (most / least).powf(1.0 / BARS as f64).max(1.05);
-    let mut classes: Vec<(f64, f64)> =
-        (1..=BARS as i32).map(|number| least * step.powi(number)).take_while(|edge| edge / step < most).map(|edge| (edge, 0.0)).collect();
+    let mut classes: Vec<(f64, f64)> = (1..=BARS as i32)
+        .map(|number| least * step.powi(number))
+        .take_while(|edge| edge / step < most)
+        .map(|edge| (edge, 0.0))
+        .collect();
     let last = classes.len().saturating_sub(1);
     for (edge, count) in counted.buckets() {
         let at = classes.iter().position(|(upper, _)| ms(edge) <= *upper).unwrap_or(last);
@@ -223,12 +252,24 @@ fn classes(counted: &Counted) -> Vec<(String, f64)> {
 }
 
 fn of_three_digits(value: f64) -> String {
-    let digits = if value >= 100.0 { 0 } else if value >= 10.0 { 1 } else if value >= 1.0 { 2 } else { 3 };
+    let digits = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else if value >= 1.0 {
+        2
+    } else {
+        3
+    };
     format!("{value:.digits$}")
 }
 
 fn chart(title: &str, drawn: String) -> String {
-    if drawn.is_empty() { drawn } else { format!("<figure><figcaption>{}</figcaption>{drawn}</figure>", escape(title)) }
+    if drawn.is_empty() {
+        drawn
+    } else {
+        format!("<figure><figcaption>{}</figcaption>{drawn}</figure>", escape(title))
+    }
 }
 
 fn ends(run: &Run) -> String {
@@ -237,7 +278,9 @@ fn ends(run: &Run) -> String {
         rows.extend(entries(what, tally));
     }
     if run.plan.restless() > 0 {
-        let left = |way: Way| (format!("left early: {}", way.name().replace('_', " ")), run.all.left[way.place()].to_string());
+        let left = |way: Way| {
+            (format!("left early: {}", way.name().replace('_', " ")), run.all.left[way.place()].to_string())
+        };
         rows.extend(Way::ALL.map(left));
     }
     if let Some(calls) = run.after.calls {
@@ -246,17 +289,25 @@ fn ends(run: &Run) -> String {
     if let (Some(now), Some(before)) = (run.after.files, run.after.files_before) {
         rows.push(("open files of the relay, before and after".to_owned(), format!("{before}, {now}")));
     }
-    rows.extend(run.warnings.iter().map(|(words, count)| (format!("the relay warned: {words}"), count.to_string())));
-    let rows: String =
-        rows.iter().map(|(what, count)| format!("<tr><td>{}</td><td>{}</td></tr>", escape(what), escape(count))).collect();
-    format!("<h2>Beginnings and ends</h2><div class=\"wide\"><table class=\"ends\"><tbody>{rows}</tbody></table></div>")
+    rows.extend(
+        run.warnings.iter().map(|(words, count)| (format!("the relay warned: {words}"), count.to_string())),
+    );
+    let rows: String = rows
+        .iter()
+        .map(|(what, count)| format!("<tr><td>{}</td><td>{}</td></tr>", escape(what), escape(count)))
+        .collect();
+    format!(
+        "<h2>Beginnings and ends</h2><div class=\"wide\"><table class=\"ends\"><tbody>{rows}</tbody></table></div>"
+    )
 }
 
 fn entries(what: &str, tally: &Tally) -> Vec<(String, String)> {
     if tally.is_empty() {
         return vec![(what.to_owned(), "0".to_owned())];
     }
-    let each = |(code, (count, words)): (&String, &(u64, String))| (format!("{what}: {code} {words}"), count.to_string());
+    let each = |(code, (count, words)): (&String, &(u64, String))| {
+        (format!("{what}: {code} {words}"), count.to_string())
+    };
     tally.iter().map(each).collect()
 }
 

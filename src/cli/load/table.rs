@@ -36,7 +36,8 @@ fn of_step(run: &Run, step: &Step) -> Vec<String> {
     if is_bottleneck(&step.doubts) {
         title += "  (not the relay's figures, see below)";
     }
-    let mut lines = vec![title, format!("  {:<38}{:>9}{:>9}{:>9}{:>9}{:>10}", "", "p50", "p90", "p99", "max", "count")];
+    let mut lines =
+        vec![title, format!("  {:<38}{:>9}{:>9}{:>9}{:>9}{:>10}", "", "p50", "p90", "p99", "max", "count")];
     if step.held.to_provider.count() > 0 {
         lines.push(row("caller → provider, ms", &step.held.to_provider));
         lines.push(row("provider → caller, ms", &step.held.to_carrier));
@@ -47,9 +48,18 @@ fn of_step(run: &Run, step: &Step) -> Vec<String> {
             lines.push(format!("    of each silence {} ms are not the relay's", given.as_millis()));
         }
     }
-    let figure = |value: Option<f64>, unit: &str| value.map_or("–".to_owned(), |value| format!("{value:.2} {unit}"));
-    lines.push(format!("  {:<38}{:>9}", "CPU of the relay per call-second", figure(step.cpu_ms_per_call_second, "ms")));
-    lines.push(format!("  {:<38}{:>9}", "memory of the relay per call", figure(step.memory_kb_per_call, "kB")));
+    let figure =
+        |value: Option<f64>, unit: &str| value.map_or("–".to_owned(), |value| format!("{value:.2} {unit}"));
+    lines.push(format!(
+        "  {:<38}{:>9}",
+        "CPU of the relay per call-second",
+        figure(step.cpu_ms_per_call_second, "ms")
+    ));
+    lines.push(format!(
+        "  {:<38}{:>9}",
+        "memory of the relay per call",
+        figure(step.memory_kb_per_call, "kB")
+    ));
     let strain = &step.strain;
     if let (Some(busy), Some(driver)) = (strain.busy, strain.driver) {
         let relay = strain.relay.map_or(String::new(), |used| format!(", the relay {used:.2}"));
@@ -93,13 +103,7 @@ fn of_all(run: &Run) -> Vec<String> {
 fn row(title: &str, counted: &Counted) -> String {
     let ms = |share| counted.percentile(share).as_secs_f64() * 1_000.0;
     let max = counted.largest().as_secs_f64() * 1_000.0;
-    format!(
-        "  {title:<38}{:>9.2}{:>9.2}{:>9.2}{max:>9.2}{:>10}",
-        ms(0.5),
-        ms(0.9),
-        ms(0.99),
-        counted.count()
-    )
+    format!("  {title:<38}{:>9.2}{:>9.2}{:>9.2}{max:>9.2}{:>10}", ms(0.5), ms(0.9), ms(0.99), counted.count())
 }
 
 const WARNINGS: usize = 5;

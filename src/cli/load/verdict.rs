@@ -160,7 +160,10 @@ mod tests {
         let strain = Strain { busy: Some(3.8), driver: Some(2.6), relay: Some(1.1), ..calm() };
         assert_eq!(doubts(&strain), [Doubt::MachineFull]);
         let said = Doubt::MachineFull.sentence(&strain);
-        assert!(said.contains("3.8 of 4 cores") && said.contains("2.6") && said.contains("1.1 with the relay"), "{said}");
+        assert!(
+            said.contains("3.8 of 4 cores") && said.contains("2.6") && said.contains("1.1 with the relay"),
+            "{said}"
+        );
     }
 
     #[test]

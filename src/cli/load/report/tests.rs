@@ -28,7 +28,8 @@ fn run(agents: Vec<Agent>, then: impl FnOnce(&Book)) -> Run {
     }
     drop(book.begins());
     then(&book);
-    let calm = Strain { cores: 2.0, driver: Some(0.4), relay: Some(0.2), busy: Some(0.7), ..Strain::default() };
+    let calm =
+        Strain { cores: 2.0, driver: Some(0.4), relay: Some(0.2), busy: Some(0.7), ..Strain::default() };
     let full = Strain { busy: Some(1.95), driver: Some(1.3), relay: Some(0.6), ..calm.clone() };
     let step = |calls, strain: Strain| Step {
         calls,
@@ -105,7 +106,13 @@ fn the_page_is_whole_and_needs_nothing_from_elsewhere() {
     for forbidden in ["<script", "http://", "https://", "src=", "href=", "@import", "url("] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
-    for wanted in ["prefers-color-scheme:dark", "caller → provider", "cascade: silence", "<polyline", "class=\"bar c0\""] {
+    for wanted in [
+        "prefers-color-scheme:dark",
+        "caller → provider",
+        "cascade: silence",
+        "<polyline",
+        "class=\"bar c0\"",
+    ] {
         assert!(page.contains(wanted), "{wanted}");
     }
     // Frames, silence, calls, CPU, memory, and three spreads; lateness is flat, and nothing was lost.
@@ -146,7 +153,11 @@ fn a_run_that_went_well_says_so_and_one_that_did_not_says_what_to_do() {
         book.refused(&DialError::Refused { status: 503, headers: Vec::new(), body });
     });
     let page = page(&bad);
-    assert!(page.contains("Something went wrong") && page.contains("503 full") && page.contains("raise MAX_CALLS"));
+    assert!(
+        page.contains("Something went wrong")
+            && page.contains("503 full")
+            && page.contains("raise MAX_CALLS")
+    );
 }
 
 #[test]
@@ -154,7 +165,10 @@ fn calls_and_files_that_the_relay_keeps_are_failures() {
     let mut run = run(kinds(), |_| {});
     run.after = After { calls_before: Some(3), calls: Some(5), files_before: Some(10), files: Some(40) };
     let failures = run.failures().join("\n");
-    assert!(failures.contains("2 calls were left") && failures.contains("30 files were left open"), "{failures}");
+    assert!(
+        failures.contains("2 calls were left") && failures.contains("30 files were left open"),
+        "{failures}"
+    );
     run.after = After { calls_before: Some(3), calls: Some(1), files_before: None, files: None };
     assert!(run.failures().is_empty());
 }
@@ -163,12 +177,28 @@ fn calls_and_files_that_the_relay_keeps_are_failures() {
 fn what_is_known_by_name_in_the_json_stays_there() {
     let told = run(kinds(), |_| {}).json();
     for key in [
-        "calls", "seconds", "frames", "to_provider_ms", "to_carrier_ms", "cpu_ms_per_call_second", "memory_kb_per_call",
-        "calls_lost", "violations", "driver_late_ms", "turns", "silence_ms", "providers_ms", "steps", "meaning",
+        "calls",
+        "seconds",
+        "frames",
+        "to_provider_ms",
+        "to_carrier_ms",
+        "cpu_ms_per_call_second",
+        "memory_kb_per_call",
+        "calls_lost",
+        "violations",
+        "driver_late_ms",
+        "turns",
+        "silence_ms",
+        "providers_ms",
+        "steps",
+        "meaning",
     ] {
         assert!(told.get(key).is_some(), "{key}: {told}");
     }
-    assert_eq!((&told["steps"][0]["driver_was_the_bottleneck"], &told["steps"][1]["driver_was_the_bottleneck"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (&told["steps"][0]["driver_was_the_bottleneck"], &told["steps"][1]["driver_was_the_bottleneck"]),
+        (&json!(false), &json!(true))
+    );
     assert_eq!(told["steps"][1]["doubts"][0]["name"], "machine_full");
 }
 
