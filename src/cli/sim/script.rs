@@ -32,7 +32,7 @@ pub struct Turn {
     pub caller: String,
     pub agent: Option<String>,
     pub tool: Option<Tool>,
-    /// What the agent says when the tool's result is there.
+    /// What the agent says when the tool's result is there; nothing for tools that end the call.
     pub then: Option<String>,
 }
 
@@ -121,12 +121,7 @@ impl Script {
                         "{name}: `then` is said after a tool's result, and there is no `tool`"
                     ));
                 }
-                (_, Some(_), None) => {
-                    return Err(format!(
-                        "{name}: say in `then` what the agent answers when the tool's result is there"
-                    ));
-                }
-                (_, Some(_), Some(_)) | (Some(_), None, None) => {}
+                (_, Some(_), _) | (Some(_), None, None) => {}
             }
             let again = self.turn[..number].iter().any(|other| {
                 let same = other.tool.as_ref().zip(turn.tool.as_ref()).is_some_and(|(a, b)| a.name == b.name);
@@ -308,7 +303,6 @@ mod tests {
             ("[[turn]]\ncaller = \"|\"\nagent = \"a\"", "turn 1: `caller` is empty"),
             ("[[turn]]\ncaller = \"Hi\"", "turn 1: the agent does nothing"),
             ("[[turn]]\ncaller = \"Hi\"\nagent = \"a\"\nthen = \"b\"", "there is no `tool`"),
-            ("[[turn]]\ncaller = \"Hi\"\ntool = { name = \"t\" }", "say in `then`"),
             (
                 "[[turn]]\ncaller = \"a\"\ntool = { name = \"t\" }\nthen = \"1\"\n[[turn]]\ncaller = \"b\"\ntool = { name = \
                  \"t\" }\nthen = \"2\"",
