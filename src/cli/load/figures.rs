@@ -233,23 +233,26 @@ impl Run {
         match sound {
             Some(step) => said.push(format!("At {} calls {}.", step.calls, self.in_words(step))),
             None => said.push(format!(
-                "At {} calls {}, but what measured it was itself the bottleneck: the relay is no worse than this, and how \
-                 much better cannot be said from here.",
+                "At {} calls {}, but {}: the relay is no worse than this, and how much better cannot be said from here.",
                 last.calls,
-                self.in_words(last)
+                self.in_words(last),
+                bottleneck(&last.doubts)
             )),
         }
         if let Some(sound) = sound.filter(|sound| sound.calls < last.calls) {
             said.push(format!(
-                "Above {} calls the phones or their machine were the bottleneck: those figures are not the relay's.",
-                sound.calls
+                "Above {} calls {}: those figures are not the relay's.",
+                sound.calls,
+                bottleneck(&last.doubts)
             ));
         }
         let failures = self.failures();
         if failures.is_empty() {
             said.push("No call was lost, none refused, and no message was wrong.".to_owned());
         } else {
-            said.push(format!("But {}.", failures.join("; and ")));
+            let failures = failures.join("; and ");
+            let end = if failures.ends_with('?') { "" } else { "." };
+            said.push(format!("But {failures}{end}"));
         }
         said.join(" ")
     }
@@ -282,8 +285,19 @@ impl Run {
     }
 }
 
+/// What stood in the way of better figures.
+fn bottleneck(doubts: &[Doubt]) -> &'static str {
+    if doubts.contains(&Doubt::Others) {
+        "this machine had other work, and the phones and the relay had to wait for it"
+    } else if doubts.contains(&Doubt::DriverLate) {
+        "the phones were the bottleneck"
+    } else {
+        "the machine was the bottleneck, with phones and pretend providers on it"
+    }
+}
+
 /// By how they left.
-pub fn left(reading: &Reading) -> Value {
+fn left(reading: &Reading) -> Value {
     let by: Map<String, Value> =
         Way::ALL.iter().map(|way| (way.name().to_owned(), reading.left[way.place()].into())).collect();
     by.into()

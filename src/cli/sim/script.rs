@@ -298,6 +298,16 @@ mod tests {
     }
 
     #[test]
+    fn the_script_in_the_documentation_works() {
+        let page = include_str!("../../../docs/sim.md");
+        let scripts: Vec<_> =
+            page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert_eq!(scripts.len(), 1);
+        let script = parse_toml(scripts[0]).and_then(Script::check).unwrap();
+        assert_eq!((script.turn.len(), script.dials(Provider::Deepgram).first_audio_ms), (3, Some(120)));
+    }
+
+    #[test]
     fn what_cannot_work_is_said_before_anybody_calls() {
         for (turns, named) in [
             ("[[turn]]\ncaller = \"|\"\nagent = \"a\"", "turn 1: `caller` is empty"),

@@ -140,7 +140,7 @@ fn a_step_on_a_full_machine_is_marked_and_the_one_before_it_is_not() {
     let page = page(&run(kinds(), |_| {}));
     assert!(page.contains("<td>2</td>") && page.contains("<td>4 *</td>"));
     assert!(page.contains("4 calls: This machine was full") && !page.contains("2 calls: This machine"));
-    assert!(page.contains("Above 2 calls the phones or their machine were the bottleneck"));
+    assert!(page.contains("Above 2 calls the machine was the bottleneck"));
 }
 
 #[test]
