@@ -66,8 +66,8 @@ use self::{
 };
 
 #[cfg(feature = "tools")]
-#[cfg(feature = "tools")]
 pub(crate) use self::fault::nearest;
+#[cfg(feature = "tools")]
 pub use self::schema::schema;
 pub use self::{
     config::Config,

@@ -15,7 +15,7 @@ use sim::{
 use tokio::net::TcpListener;
 
 use super::mix::{FIRST_SOUND, FIRST_WORD, FRAMES_KEY, TURN_ENDS};
-use crate::cli::stage::PRETEND_KEY;
+use crate::cli::{sim::paths, stage::PRETEND_KEY};
 
 pub struct Providers {
     openai: OpenAi,
@@ -54,17 +54,8 @@ impl Providers {
         let elevenlabs = ElevenLabs::start().await?;
         let providers = Self { openai, deepgram, chat, elevenlabs };
         if let Some(listener) = door {
-            let services = [
-                ("/v1/realtime", providers.openai.address),
-                ("/v1/user", providers.elevenlabs.address),
-                ("/v1/text-to-speech", providers.elevenlabs.address),
-                ("/v1/speech-to-text", providers.elevenlabs.address),
-                ("/v1/chat", providers.chat.address),
-                ("/v1/models", providers.chat.address),
-                ("/openai/", providers.chat.address),
-                ("/v1/", providers.deepgram.address),
-                ("/v2/", providers.deepgram.address),
-            ];
+            let services =
+                paths(&providers.openai, &providers.deepgram, &providers.chat, &providers.elevenlabs);
             tokio::spawn(async move { front::share(listener, &services).await });
         }
         Ok(providers)

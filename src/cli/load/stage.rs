@@ -70,6 +70,8 @@ pub async fn set(words: &Load) -> anyhow::Result<Stage> {
     let health = Health::of(&url)?;
     let calls_before = health.calls().await?;
     let pid = words.pid.or(relay.as_ref().map(Relay::pid));
+    // A relay of somebody else's has other callers, and connections that it keeps warm for them.
+    let files_before = relay.as_ref().and_then(|relay| machine::open_files(relay.pid()));
     let floor = Floor {
         url,
         minter,
@@ -87,7 +89,7 @@ pub async fn set(words: &Load) -> anyhow::Result<Stage> {
         pid,
         health,
         calls_before,
-        files_before: pid.and_then(machine::open_files),
+        files_before,
         memory_before: pid.and_then(machine::memory),
     })
 }

@@ -68,7 +68,9 @@ pub(super) async fn run(words: Sim) -> anyhow::Result<()> {
     let at = listener.local_addr()?;
     let providers = Providers::start(&words, &script).await?;
     say_ready(&words, at);
-    let services = providers.services();
+    let mut services =
+        paths(&providers.openai, &providers.deepgram, &providers.chat, &providers.elevenlabs).to_vec();
+    services.insert(0, ("/2010-04-01/", providers.twilio.address));
     tokio::select! {
         () = front::share(listener, &services) => {}
         () = signals.next() => {}
@@ -109,22 +111,6 @@ impl Providers {
         twilio.answers_after(dials.latency());
         twilio.trouble(std::iter::repeat_n(Status(500), dials.failures()));
         Ok(Self { openai, deepgram, chat, elevenlabs, twilio })
-    }
-
-    /// Whose path begins how; the first that fits.
-    fn services(&self) -> [(&'static str, SocketAddr); 10] {
-        [
-            ("/2010-04-01/", self.twilio.address),
-            ("/v1/realtime", self.openai.address),
-            ("/v1/user", self.elevenlabs.address),
-            ("/v1/text-to-speech", self.elevenlabs.address),
-            ("/v1/speech-to-text", self.elevenlabs.address),
-            ("/v1/chat", self.chat.address),
-            ("/v1/models", self.chat.address),
-            ("/openai/", self.chat.address),
-            ("/v1/", self.deepgram.address),
-            ("/v2/", self.deepgram.address),
-        ]
     }
 
     fn violations(&self) -> Vec<(&'static str, String)> {
@@ -171,6 +157,26 @@ impl Providers {
             "twilio": self.twilio.asked().len(),
         })
     }
+}
+
+/// How they share one port: whose path begins how; the first that fits.
+pub(super) fn paths(
+    openai: &OpenAi,
+    deepgram: &Deepgram,
+    chat: &Chat,
+    elevenlabs: &ElevenLabs,
+) -> [(&'static str, SocketAddr); 9] {
+    [
+        ("/v1/realtime", openai.address),
+        ("/v1/user", elevenlabs.address),
+        ("/v1/text-to-speech", elevenlabs.address),
+        ("/v1/speech-to-text", elevenlabs.address),
+        ("/v1/chat", chat.address),
+        ("/v1/models", chat.address),
+        ("/openai/", chat.address),
+        ("/v1/", deepgram.address),
+        ("/v2/", deepgram.address),
+    ]
 }
 
 /// What a relay, or any other client, has to be told.

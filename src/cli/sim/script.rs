@@ -140,42 +140,32 @@ impl Script {
 
 impl Speaker {
     fn dials(&self) -> Dials {
+        let Self { latency_ms, first_audio_ms, fail, quota, cut_after_ms, stall_after_ms, down } = *self;
+        let own_first_audio_ms = None;
         Dials {
-            latency_ms: self.latency_ms,
-            first_audio_ms: self.first_audio_ms,
-            fail: self.fail,
-            quota: self.quota,
-            cut_after_ms: self.cut_after_ms,
-            stall_after_ms: self.stall_after_ms,
-            down: self.down,
-            own_first_audio_ms: None,
+            latency_ms,
+            first_audio_ms,
+            fail,
+            quota,
+            cut_after_ms,
+            stall_after_ms,
+            down,
+            own_first_audio_ms,
         }
     }
 }
 
 impl Part {
     fn dials(&self) -> Dials {
-        Dials {
-            latency_ms: self.latency_ms,
-            first_audio_ms: self.first_audio_ms,
-            quota: self.quota,
-            cut_after_ms: self.cut_after_ms,
-            stall_after_ms: self.stall_after_ms,
-            ..Dials::default()
-        }
+        let Self { latency_ms, first_audio_ms, quota, cut_after_ms, stall_after_ms } = *self;
+        Dials { latency_ms, first_audio_ms, quota, cut_after_ms, stall_after_ms, ..Dials::default() }
     }
 }
 
 impl Model {
     fn dials(&self) -> Dials {
-        Dials {
-            latency_ms: self.latency_ms,
-            first_audio_ms: self.first_audio_ms,
-            fail: self.fail,
-            quota: self.quota,
-            down: self.down,
-            ..Dials::default()
-        }
+        let Self { latency_ms, first_audio_ms, fail, quota, down } = *self;
+        Dials { latency_ms, first_audio_ms, fail, quota, down, ..Dials::default() }
     }
 }
 
