@@ -163,6 +163,38 @@ fn agents_of_several_kinds_are_measured_each_in_its_own_way() {
 }
 
 #[test]
+fn agents_from_files_are_called_by_weight_and_go_by_the_name_of_the_file() {
+    let path = file("bakery.json");
+    std::fs::write(&path, r#"{"agent":{"id":"x"},"legs":[{"kind":"echo","pause_ms":300}]}"#).unwrap();
+    let agent = format!("{}=2", path.to_str().unwrap());
+    let output = patchcord(&[
+        "load",
+        "--agent",
+        &agent,
+        "--mix",
+        "echo=1",
+        "--calls",
+        "3",
+        "--seconds",
+        "6",
+        "--json",
+    ]);
+    std::fs::remove_file(&path).unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let told = json_of(&output);
+    let kinds = told["kinds"].as_array().unwrap();
+    assert_eq!(kinds[0]["name"], "echo", "{told}");
+    assert!(kinds[1]["name"].as_str().unwrap().ends_with("bakery"), "{told}");
+    // Two lines of three; both kinds take as long for a turn.
+    assert!(kinds.iter().all(|kind| kind["turns"].as_u64() > Some(0)), "{told}");
+    assert_eq!(
+        (&kinds[0]["providers_ms"], &kinds[1]["providers_ms"]),
+        (&json!(400.0), &Value::Null),
+        "{told}"
+    );
+}
+
+#[test]
 fn callers_who_leave_early_in_every_way_leave_nothing_behind_in_the_relay() {
     let output = patchcord(&[
         "load",

@@ -235,6 +235,7 @@ mod tests {
             book.refused(&DialError::Refused { status, headers: Vec::new(), body });
         };
         refuse(503);
+        drop(book.begins());
         let before = book.read();
         refuse(503);
         refuse(401);

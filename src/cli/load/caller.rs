@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use secrecy::SecretString;
 use sim::{
     dice::Dice,
     phone::{Phone, PhoneEnd, PhoneOptions},
@@ -22,6 +23,7 @@ use super::{
     book::Book,
     leaving::Way,
     mix::{Agent, Measure},
+    signature::signature,
 };
 use crate::{cli::stage::claims, gate::mint::Minter};
 
@@ -29,6 +31,8 @@ use crate::{cli::stage::claims, gate::mint::Minter};
 pub struct Floor {
     pub url: String,
     pub minter: Minter,
+    /// For a relay that takes only what Twilio has signed.
+    pub auth_token: Option<SecretString>,
     pub agents: Vec<Agent>,
     pub book: Book,
     /// What callers say.
@@ -204,6 +208,10 @@ fn options(floor: &Floor, number: u32, agent: usize) -> PhoneOptions {
         options.url = format!("{}/{token}", floor.url.trim_end_matches('/'));
     } else {
         options = options.token(&token);
+    }
+    if let Some(auth_token) = &floor.auth_token {
+        let signature = signature(auth_token, &options.url);
+        options = options.signature(&signature);
     }
     options.record = false;
     options.probe = (agent.measure == Measure::Frames).then(|| (floor.book.probe.clone(), number));

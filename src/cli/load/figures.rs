@@ -329,7 +329,9 @@ fn advice(code: &str) -> &'static str {
         Some("token_expired" | "token_not_yet_valid") => "; the clocks here and there differ",
         Some("full" | "too_many_pending") => "; raise MAX_CALLS or MAX_PENDING there, or take fewer calls",
         Some("draining") => "; it is about to stop",
-        Some("twilio_signature") => "; start the relay under test without TWILIO_AUTH_TOKEN",
+        Some("twilio_signature") => {
+            "; set TWILIO_AUTH_TOKEN here to the relay's own, and dial the host of its PUBLIC_URL"
+        }
         Some("timeout") => "; add calls more slowly with --ramp",
         Some(_) | None => "",
     }

@@ -14,6 +14,7 @@ mod providers;
 mod relay;
 mod report;
 mod room;
+mod signature;
 mod stage;
 mod table;
 mod verdict;

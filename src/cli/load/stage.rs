@@ -21,6 +21,7 @@ use super::{
     providers::Providers,
     relay::{Relay, SECRET},
     room::{Limits, Needs, shortage},
+    signature::auth_token,
 };
 use crate::{
     cli::{agent, token, tools::WrongUse},
@@ -75,6 +76,7 @@ pub async fn set(words: &Load) -> anyhow::Result<Stage> {
     let floor = Floor {
         url,
         minter,
+        auth_token: relay.is_none().then(auth_token).flatten(),
         agents,
         book,
         sentence: mix::sentence().into(),
