@@ -315,13 +315,13 @@ fn slips_in_what_was_typed_are_wrong_use_and_named() {
 
 const SCRIPT: &str = r#"
 [[turn]]
-caller = "When are you open?"
-agent = "At six on weekdays."
+hears = "When are you open?"
+say = "At six on weekdays."
 
 [[turn]]
-caller = "That is all."
-agent = "Goodbye!"
-tool = { name = "hang_up" }
+hears = "That is all."
+say = "Goodbye!"
+call = "hang_up"
 "#;
 
 /// The pretend providers, and what a relay has to be told of them.
@@ -421,11 +421,11 @@ fn a_key_with_invalid_in_it_is_refused_everywhere_and_an_outage_refuses_every_ke
 #[test]
 fn a_typo_in_a_script_and_a_port_that_is_taken_are_named() {
     let path = file("typo.toml");
-    std::fs::write(&path, "[[turn]]\ncaller = \"Hi\"\nagnet = \"Hello\"\n").unwrap();
+    std::fs::write(&path, "[[turn]]\nhears = \"Hi\"\nargments = {}\n").unwrap();
     let output = patchcord(&["sim", "--port", "0", "--script", path.to_str().unwrap()]);
     std::fs::remove_file(&path).unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(said(&output).contains("typo.toml: line 3: unknown field `agnet`"), "{output:?}");
+    assert!(said(&output).contains("typo.toml: line 3: unknown field `argments`"), "{output:?}");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = patchcord(&["sim", "--port", &port]);

@@ -108,14 +108,14 @@ pub fn openai(dials: &Dials, script: &Script, echo: bool) -> Behaviour {
     };
     behaviour.caller_says = script.turn.iter().map(Turn::heard).collect();
     for (number, turn) in script.turn.iter().enumerate() {
-        let mut reply = turn.agent.as_deref().map_or_else(Reply::default, Reply::say);
-        if let Some(tool) = &turn.tool {
-            reply = reply.and_call(&tool.name, &tool.arguments(), &call_id(number));
+        let mut reply = turn.say.as_deref().map_or_else(Reply::default, Reply::say);
+        if let Some(tool) = &turn.call {
+            reply = reply.and_call(tool, &turn.arguments(), &call_id(number));
         }
         behaviour.replies.push(reply);
         behaviour.replies.extend(turn.then.as_deref().map(Reply::say));
     }
-    if let Some(words) = &script.afterwards.agent {
+    if let Some(words) = &script.afterwards.say {
         behaviour.fallback = Reply::say(words);
     }
     behaviour
@@ -135,8 +135,8 @@ pub fn deepgram(dials: &Dials, script: &Script) -> deepgram::Behaviour {
             Some((503, r#"{"err_code":"UNAVAILABLE","err_msg":"Service unavailable."}"#.into()));
     }
     // A `|` is where the caller pauses; this ear knows of it.
-    behaviour.listen.hears = script.turn.iter().map(|turn| turn.caller.clone()).collect();
-    if let Some(words) = &script.afterwards.caller {
+    behaviour.listen.hears = script.turn.iter().map(|turn| turn.hears.clone()).collect();
+    if let Some(words) = &script.afterwards.hears {
         behaviour.listen.fallback.clone_from(words);
     }
     behaviour
@@ -147,16 +147,16 @@ pub fn chat(dials: &Dials, script: &Script) -> chat::Behaviour {
     let mut behaviour =
         chat::Behaviour { head: way, first: way + dials.first_audio(), ..chat::Behaviour::default() };
     for (number, turn) in script.turn.iter().enumerate() {
-        let mut answer = turn.agent.as_deref().map_or_else(Answer::default, Answer::say);
-        if let Some(tool) = &turn.tool {
-            answer = answer.tool(ToolCall::new(&call_id(number), &tool.name, &tool.arguments()));
+        let mut answer = turn.say.as_deref().map_or_else(Answer::default, Answer::say);
+        if let Some(tool) = &turn.call {
+            answer = answer.tool(ToolCall::new(&call_id(number), tool, &turn.arguments()));
             if let Some(then) = &turn.then {
-                behaviour = behaviour.on_result(&tool.name, Answer::say(then));
+                behaviour = behaviour.on_result(tool, Answer::say(then));
             }
         }
         behaviour = behaviour.on(&turn.heard(), answer);
     }
-    if let Some(words) = &script.afterwards.agent {
+    if let Some(words) = &script.afterwards.say {
         behaviour.fallback = Answer::say(words);
     }
     let lasting = match (dials.is_out_of_quota(), dials.down) {
@@ -189,7 +189,7 @@ pub fn elevenlabs(dials: &Dials, script: &Script) -> elevenlabs::Behaviour {
     }
     behaviour.error = dials.is_out_of_quota().then(|| ("quota_exceeded".to_owned(), "no credits".to_owned()));
     behaviour.listen.hears = script.turn.iter().map(Turn::heard).collect();
-    if let Some(words) = &script.afterwards.caller {
+    if let Some(words) = &script.afterwards.hears {
         behaviour.listen.fallback.clone_from(words);
     }
     behaviour
@@ -232,8 +232,7 @@ mod tests {
 
     #[test]
     fn an_empty_account_is_empty_for_scripted_answers_too() {
-        let script =
-            super::super::script::parse_toml("[[turn]]\ncaller = \"Hi\"\nagent = \"Hello\"").unwrap();
+        let script = super::super::script::parse_toml("[[turn]]\nhears = \"Hi\"\nsay = \"Hello\"").unwrap();
         let dials = Dials { quota: Some(true), ..Dials::default() };
         let behaviour = chat(&dials, &script);
         let faults = behaviour.answers.iter().map(|(_, answer)| &answer.fault);

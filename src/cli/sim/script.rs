@@ -28,27 +28,21 @@ pub struct Script {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Turn {
-    /// A `|` is where the caller pauses.
-    pub caller: String,
-    pub agent: Option<String>,
-    pub tool: Option<Tool>,
+    /// The caller's words. A `|` is where the caller pauses.
+    pub hears: String,
+    pub say: Option<String>,
+    /// A tool, called after that.
+    pub call: Option<String>,
+    pub arguments: Option<Map<String, Value>>,
     /// What the agent says when the tool's result is there; nothing for tools that end the call.
     pub then: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tool {
-    pub name: String,
-    #[serde(default)]
-    arguments: Map<String, Value>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Afterwards {
-    pub caller: Option<String>,
-    pub agent: Option<String>,
+    pub hears: Option<String>,
+    pub say: Option<String>,
 }
 
 /// The dials that have a meaning for OpenAI.
@@ -110,23 +104,25 @@ impl Script {
         for (number, turn) in self.turn.iter().enumerate() {
             let name = format!("turn {}", number + 1);
             if turn.heard().is_empty() {
-                return Err(format!("{name}: `caller` is empty: the ear would hear nothing"));
+                return Err(format!("{name}: `hears` is empty: the ear would hear nothing"));
             }
-            match (&turn.agent, &turn.tool, &turn.then) {
+            match (&turn.say, &turn.call, &turn.then) {
                 (None, None, _) => {
-                    return Err(format!("{name}: the agent does nothing: give it `agent`, `tool` or both"));
+                    return Err(format!("{name}: the agent does nothing: give it `say`, `call` or both"));
+                }
+                (_, None, _) if turn.arguments.is_some() => {
+                    return Err(format!("{name}: `arguments` are for a tool, and there is no `call`"));
                 }
                 (_, None, Some(_)) => {
                     return Err(format!(
-                        "{name}: `then` is said after a tool's result, and there is no `tool`"
+                        "{name}: `then` is said after a tool's result, and there is no `call`"
                     ));
                 }
                 (_, Some(_), _) | (Some(_), None, None) => {}
             }
-            let again = self.turn[..number].iter().any(|other| {
-                let same = other.tool.as_ref().zip(turn.tool.as_ref()).is_some_and(|(a, b)| a.name == b.name);
-                same && other.then != turn.then
-            });
+            let again = self.turn[..number]
+                .iter()
+                .any(|other| turn.call.is_some() && other.call == turn.call && other.then != turn.then);
             if again {
                 return Err(format!(
                     "{name}: its tool is called in an earlier turn with another `then`: a result does not tell which of \
@@ -172,13 +168,12 @@ impl Model {
 impl Turn {
     /// The words, for those who know no pauses.
     pub fn heard(&self) -> String {
-        self.caller.split('|').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+        self.hears.split('|').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
-}
 
-impl Tool {
+    /// As a model writes them: JSON in a string.
     pub fn arguments(&self) -> String {
-        Value::Object(self.arguments.clone()).to_string()
+        Value::Object(self.arguments.clone().unwrap_or_default()).to_string()
     }
 }
 
@@ -234,17 +229,18 @@ mod tests {
 
     const TOML: &str = r#"
         [[turn]]
-        caller = "Where is | order 42?"
-        agent = "One moment."
-        tool = { name = "lookup_order", arguments = { order = 42 } }
+        hears = "Where is | order 42?"
+        say = "One moment."
+        call = "lookup_order"
+        arguments = { order = 42 }
         then = "It is on its way."
 
         [[turn]]
-        caller = "Thank you."
-        agent = "You are welcome."
+        hears = "Thank you."
+        say = "You are welcome."
 
         [afterwards]
-        agent = "Are you still there?"
+        say = "Are you still there?"
 
         [openai]
         fail = 1
@@ -257,34 +253,35 @@ mod tests {
         let toml = parse_toml(TOML).unwrap().check().unwrap();
         let json = json!({
             "turn": [
-                { "caller": "Where is | order 42?", "agent": "One moment.", "tool": { "name": "lookup_order", "arguments": { "order": 42 } },
+                { "hears": "Where is | order 42?", "say": "One moment.", "call": "lookup_order", "arguments": { "order": 42 },
                   "then": "It is on its way." },
-                { "caller": "Thank you.", "agent": "You are welcome." },
+                { "hears": "Thank you.", "say": "You are welcome." },
             ],
-            "afterwards": { "agent": "Are you still there?" }, "openai": { "fail": 1 }, "chat": { "down": true },
+            "afterwards": { "say": "Are you still there?" }, "openai": { "fail": 1 }, "chat": { "down": true },
         });
         assert_eq!(parse_json(&json.to_string()).unwrap(), toml);
         assert_eq!(toml.turn[0].heard(), "Where is order 42?");
-        assert_eq!(toml.turn[0].tool.as_ref().unwrap().arguments(), r#"{"order":42}"#);
+        assert_eq!(toml.turn[0].arguments(), r#"{"order":42}"#);
         assert_eq!(toml.dials(Provider::Openai).fail, Some(1));
         assert!(toml.dials(Provider::Chat).down && !toml.dials(Provider::Deepgram).down);
     }
 
     #[test]
     fn a_typo_is_named_with_its_line_and_what_was_meant() {
-        let toml = parse_toml("[[turn]]\ncaller = \"Hi\"\nagnet = \"Hello\"\n").unwrap_err();
+        let toml = parse_toml("[[turn]]\nhears = \"Hi\"\nargments = {}\n").unwrap_err();
         assert!(
-            toml.starts_with("line 3: unknown field `agnet`") && toml.contains("Did you mean `agent`?"),
+            toml.starts_with("line 3: unknown field `argments`")
+                && toml.contains("Did you mean `arguments`?"),
             "{toml}"
         );
-        let json = parse_json("{\"turn\": [\n{\"callr\": \"Hi\"}]}").unwrap_err();
+        let json = parse_json("{\"turn\": [\n{\"haers\": \"Hi\"}]}").unwrap_err();
         assert!(
-            json.starts_with("line 2: unknown field `callr`") && json.contains("Did you mean `caller`?"),
+            json.starts_with("line 2: unknown field `haers`") && json.contains("Did you mean `hears`?"),
             "{json}"
         );
         let dial = parse_toml("[twilio]\nquota = true").unwrap_err();
         assert!(dial.starts_with("line 2: unknown field `quota`, expected `latency_ms` or `fail`"), "{dial}");
-        assert!(parse_toml("[[turn]]\ncaller = 7").unwrap_err().contains("line 2"));
+        assert!(parse_toml("[[turn]]\nhears = 7").unwrap_err().contains("line 2"));
     }
 
     #[test]
@@ -300,12 +297,12 @@ mod tests {
     #[test]
     fn what_cannot_work_is_said_before_anybody_calls() {
         for (turns, named) in [
-            ("[[turn]]\ncaller = \"|\"\nagent = \"a\"", "turn 1: `caller` is empty"),
-            ("[[turn]]\ncaller = \"Hi\"", "turn 1: the agent does nothing"),
-            ("[[turn]]\ncaller = \"Hi\"\nagent = \"a\"\nthen = \"b\"", "there is no `tool`"),
+            ("[[turn]]\nhears = \"|\"\nsay = \"a\"", "turn 1: `hears` is empty"),
+            ("[[turn]]\nhears = \"Hi\"", "turn 1: the agent does nothing"),
+            ("[[turn]]\nhears = \"Hi\"\nsay = \"a\"\nthen = \"b\"", "`then` is said after a tool's result"),
+            ("[[turn]]\nhears = \"Hi\"\nsay = \"a\"\narguments = {}", "`arguments` are for a tool"),
             (
-                "[[turn]]\ncaller = \"a\"\ntool = { name = \"t\" }\nthen = \"1\"\n[[turn]]\ncaller = \"b\"\ntool = { name = \
-                 \"t\" }\nthen = \"2\"",
+                "[[turn]]\nhears = \"a\"\ncall = \"t\"\nthen = \"1\"\n[[turn]]\nhears = \"b\"\ncall = \"t\"\nthen = \"2\"",
                 "turn 2: its tool is called in an earlier turn",
             ),
         ] {
