@@ -1,10 +1,9 @@
 //! The course of a run: calls are added, held and measured, step by step; then everybody hangs up, and the relay must
 //! have nothing left.
 
-use std::{io::IsTerminal, time::Duration};
+use std::time::Duration;
 
 use anyhow::bail;
-use indicatif::{ProgressBar, ProgressStyle};
 use sim::probe::{Counted, Histogram};
 use std::sync::Arc;
 use tokio::{
@@ -19,6 +18,7 @@ use super::{
     machine::{self, Spent},
     mix::deal,
     plan::{Plan, SETTLE},
+    progress::Progress,
     stage::Stage,
     verdict::{Strain, doubts},
 };
@@ -50,7 +50,7 @@ struct Director {
     lines: JoinSet<()>,
     late: Arc<Histogram>,
     punctual: tokio::task::JoinHandle<()>,
-    bar: ProgressBar,
+    bar: Progress,
     began: Instant,
     next_look: Instant,
     looks: u64,
@@ -91,7 +91,7 @@ impl Director {
             late,
             // Where the phones are as well, and not where this waits for it.
             punctual: tokio::spawn(async move { machine::be_punctual(&clock).await }),
-            bar: bar(&plan, is_quiet),
+            bar: Progress::new(&plan, is_quiet),
             began: Instant::now(),
             next_look: Instant::now() + LOOK,
             looks: 0,
@@ -110,7 +110,7 @@ impl Director {
         let calls = self.plan.steps[number];
         let start = self.now();
         let first = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
-        self.say(number, "adding");
+        self.bar.step("adding", number);
         let adding = Instant::now();
         for line in first..calls {
             if !self.until(adding + self.plan.due(line - first), signals).await {
@@ -120,7 +120,7 @@ impl Director {
             let floor = self.stage.floor.clone();
             self.lines.spawn(caller::line(floor, line, agent, self.plan.is_restless(line)));
         }
-        self.say(number, "settling");
+        self.bar.step("settling", number);
         if !self.until(Instant::now() + SETTLE, signals).await {
             return Course::Stopped(None);
         }
@@ -128,7 +128,7 @@ impl Director {
         if so_far.begun == 0 && total(&so_far.refused) > 0 {
             return Course::Hopeless;
         }
-        self.say(number, "holding");
+        self.bar.step("holding", number);
         (self.holding, self.stood) = (Some(number), (0, 0, u64::MAX));
         let held = self.now();
         let is_complete = self.until(Instant::now() + self.plan.hold, signals).await;
@@ -189,7 +189,7 @@ impl Director {
         let up = self.stage.floor.book.up();
         let (looks, sum, fewest) = self.stood;
         self.stood = (looks + 1, sum + up, fewest.min(up));
-        self.bar.set_position(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        self.bar.at(self.began.elapsed());
         if self.looks.is_multiple_of(LOOKS_A_SECOND) {
             self.note_second(up);
         }
@@ -215,34 +215,9 @@ impl Director {
             refused: total(&book.refused),
             lost: total(&book.lost),
         };
-        self.tell(&second);
+        self.bar.tell(&second, &self.stage.floor.book.read());
         self.seconds.push(second);
         self.before = now;
-    }
-
-    fn tell(&self, second: &Second) {
-        let read = self.stage.floor.book.read();
-        let mut parts = vec![format!("{} calls", second.calls)];
-        parts.extend(second.frames.map(|(_, p99)| format!("p99 {p99:.1} ms")));
-        let waits = second.silences.iter().flatten().map(|(p50, _)| format!("silence {p50:.0} ms"));
-        parts.extend(waits.take(1));
-        for (count, what) in [
-            (read.left.iter().sum(), "left early"),
-            (total(&read.refused), "refused"),
-            (total(&read.lost), "lost"),
-        ] {
-            parts.extend((count > 0).then(|| format!("{count} {what}")));
-        }
-        self.bar.set_message(parts.join(", "));
-    }
-
-    fn say(&self, number: usize, what: &str) {
-        let (step, of, calls) = (number + 1, self.plan.steps.len(), self.plan.steps[number]);
-        self.bar.set_prefix(if of > 1 {
-            format!("{what} {calls} (step {step} of {of})")
-        } else {
-            format!("{what} {calls}")
-        });
     }
 
     fn now(&self) -> Moment {
@@ -261,7 +236,7 @@ impl Director {
         steps: Vec<Step>,
         is_cut_short: bool,
     ) -> anyhow::Result<Run> {
-        self.bar.set_prefix("hanging up");
+        self.bar.now("hanging up");
         self.stage.floor.stop.cancel();
         let everybody = async { while self.lines.join_next().await.is_some() {} };
         tokio::select! {
@@ -271,7 +246,7 @@ impl Director {
             () = signals.next() => bail!("stopped while the last calls ended"),
         }
         let Stage { floor, providers, relay, pid, health, calls_before, files_before, .. } = self.stage;
-        self.bar.set_prefix("looking for calls that are left");
+        self.bar.now("looking for calls that are left");
         let calls = tokio::select! {
             calls = health.has_at_most(calls_before.unwrap_or(0), PATIENCE) => calls,
             () = signals.next() => bail!("stopped while the relay was asked for its calls"),
@@ -286,7 +261,7 @@ impl Director {
             (Some(_) | None, _) => None,
         };
         self.punctual.abort();
-        self.bar.finish_and_clear();
+        self.bar.over();
         Ok(Run {
             url: relay.is_none().then(|| floor.url.clone()),
             agents: floor.agents.clone(),
@@ -340,15 +315,6 @@ async fn settled_files(pid: u32, before: usize) -> Option<usize> {
         }
         tokio::time::sleep(LOOK).await;
     }
-}
-
-fn bar(plan: &Plan, is_quiet: bool) -> ProgressBar {
-    if is_quiet || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{prefix:>24} {wide_bar} {eta:>4}  {msg}");
-    let length = u64::try_from(plan.length().as_millis()).unwrap_or(u64::MAX);
-    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 const LOOKS_A_SECOND: u64 = 10;

@@ -4,8 +4,9 @@ use sim::probe::Counted;
 
 use super::{
     book::total,
-    figures::{Run, Step, told},
+    figures::{Run, Step},
     leaving::Way,
+    meaning::told,
     verdict::is_bottleneck,
 };
 

@@ -212,6 +212,8 @@ const FIRST_AUDIO_MS: u64 = 300;
 
 #[cfg(test)]
 mod tests {
+    use sim::openai::Part;
+
     use super::*;
 
     #[test]
@@ -228,6 +230,24 @@ mod tests {
         assert_eq!(chat(&dials, &Script::default()).first, ms(900));
         assert!(deepgram(&dials, &Script::default()).speak.first < ms(100));
         assert!(elevenlabs(&dials, &Script::default()).speak.first < ms(100));
+    }
+
+    #[test]
+    fn a_tool_is_called_after_the_words_and_its_result_has_an_answer() {
+        let turn = "[[turn]]\nhears = \"Order | 42?\"\nsay = \"One moment.\"\ncall = \"lookup\"\narguments = { order = 42 }\n\
+                    then = \"It is baked.\"";
+        let script = super::super::script::parse_toml(turn).unwrap();
+        let openai = openai(&Dials::default(), &script, false);
+        assert_eq!((openai.caller_says, openai.replies.len()), (vec!["Order 42?".to_owned()], 2));
+        let called = |part: &Part| matches!(part, Part::Call { name, arguments, .. } if name == "lookup" && arguments == r#"{"order":42}"#);
+        assert!(matches!(&openai.replies[0].parts[..], [Part::Speech { .. }, call] if called(call)));
+        let chat = chat(&Dials::default(), &script);
+        assert_eq!(
+            (chat.answers[0].0.as_str(), chat.answers[0].1.tools[0].arguments.as_str()),
+            ("Order 42?", r#"{"order":42}"#)
+        );
+        assert_eq!((chat.results[0].0.as_str(), chat.results[0].1.text.as_str()), ("lookup", "It is baked."));
+        assert_eq!(deepgram(&Dials::default(), &script).listen.hears, ["Order | 42?"]);
     }
 
     #[test]
