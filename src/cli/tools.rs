@@ -53,7 +53,7 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant)
         Command::Token(words) => say(token::run(&words)),
         Command::Demo(words) => say(wait_for(demo::run(words))),
         Command::Call(words) => say(wait_for(until_told(call::run(words)))),
-        Command::Load(words) => say(wait_for(until_told(load::run(words)))),
+        Command::Load(words) => say(wait_for(load::run(words))),
         Command::Sim(words) => say(wait_for(sim::run(words))),
     }
 }
@@ -71,13 +71,18 @@ async fn until_told(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::R
     }
 }
 
+/// Words that clap takes one by one and that make no sense together: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct WrongUse(pub String);
+
 /// An error is one sentence, with its causes behind it.
 fn say(outcome: anyhow::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("patchcord: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<WrongUse>() { WRONG_USE.into() } else { ExitCode::FAILURE }
         }
     }
 }
