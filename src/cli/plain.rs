@@ -38,6 +38,6 @@ Usage: patchcord [serve | check [--agent FILE]]
 
   serve      run the relay (the default); its settings are environment variables
   check      look at settings, ports, keys and clock: what is wrong, and what to do;
-             with --agent try the agent of this JSON file: key, model and voice of each leg
+             with --agent try the agent of this TOML or JSON file: key, model and voice of each leg
   --version  print the version
   --help     print this";

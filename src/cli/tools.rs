@@ -31,7 +31,7 @@ enum Command {
     Token(token::Token),
     /// Look at settings, keys, providers and clock: what is wrong, and what to do.
     Check {
-        /// Try the agent of this JSON file too: key, model and voice of each leg. It says two sentences at your
+        /// Try the agent of this TOML or JSON file too: key, model and voice of each leg. It says two sentences at your
         /// providers' usual price.
         #[arg(long)]
         agent: Option<String>,

@@ -48,7 +48,8 @@ async fn check(name: &str, legs: Value) -> (bool, Vec<String>) {
         assert!(!all.contains(key), "{all}");
     }
     let about = |line: &str| {
-        line.split_once(&format!("{shown}: ")).map(|(mark, text)| format!("{}{text}", mark.trim_end()))
+        let (mark, text) = line.split_once(&format!("{shown}:"))?;
+        Some(format!("{}{}", mark.trim_end(), text.trim_start()))
     };
     (output.status.success(), all.lines().filter_map(about).collect())
 }
@@ -104,7 +105,7 @@ async fn what_does_not_work_is_named_with_the_providers_own_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_no_relay_would_take_says_why() {
     let (content, lines) = check("typo", json!([{ "kind": "openai", "modle": "x" }])).await;
-    assert!(!content && lines[0].contains("legs[0].modle"), "{lines:?}");
+    assert!(!content && lines[0].contains("1: `legs[0].modle` is not known"), "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
