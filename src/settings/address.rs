@@ -55,6 +55,11 @@ impl BaseUrl {
         self.with_scheme(if self.tls { "wss" } else { "ws" }, path)
     }
 
+    /// Only addresses of this machine itself go without.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
     /// Host and, when it was written, port.
     pub fn authority(&self) -> &str {
         &self.authority
