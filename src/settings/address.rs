@@ -60,6 +60,11 @@ impl BaseUrl {
         self.tls
     }
 
+    /// As a browser names a page from there.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.authority)
+    }
+
     /// Host and, when it was written, port.
     pub fn authority(&self) -> &str {
         &self.authority
