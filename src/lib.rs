@@ -23,4 +23,5 @@ pub mod relay;
 pub mod report;
 pub mod serve;
 pub mod settings;
+pub mod standalone;
 pub mod utc;

@@ -84,6 +84,12 @@ pub(super) async fn run(words: Sim) -> anyhow::Result<()> {
     for asked in twilio.asked() {
         println!("Twilio was asked to change {}: {:?}, answered {}", asked.call, asked.wish, asked.status);
     }
+    for placed in twilio.placed() {
+        println!("Twilio was asked to place {:?}, answered {}", placed.call, placed.status);
+        if let Some(Err(why)) = placed.document {
+            println!("its webhook was no good: {why}");
+        }
+    }
     let violations = [
         openai.violations(),
         deepgram.violations(),
