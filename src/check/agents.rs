@@ -13,6 +13,7 @@ use crate::{
     gate::Config,
     relay,
     settings::Settings,
+    standalone::Standalone,
 };
 
 pub(super) async fn look(settings: &Settings, path: &str) -> Vec<Finding> {
@@ -24,7 +25,7 @@ pub(super) async fn look(settings: &Settings, path: &str) -> Vec<Finding> {
         }
         Err(faults) => return faults.into_iter().map(Bad).collect(),
     };
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = webhook(settings, path).into_iter().collect();
     for (index, leg) in config.legs.iter().enumerate() {
         let name = format!("{path}: legs[{index}] ({})", leg.kind());
         match rehearsal::rehearse(&exchange, &config, leg).await {
@@ -55,6 +56,16 @@ fn read(settings: &Settings, path: &str) -> Result<(Exchange, Option<Config>), V
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let config = file.config(&exchange.gate).map_err(|Faults(faults)| faults)?;
     Ok((exchange, config))
+}
+
+/// Where Twilio would ask, if the settings are those of a relay that answers itself.
+fn webhook(settings: &Settings, path: &str) -> Option<Finding> {
+    let public = settings.public_url.as_ref().filter(|_| settings.twilio_auth_token.is_some())?;
+    let standalone = AgentFile::read(path).and_then(|file| Standalone::new(settings, file));
+    Some(match standalone {
+        Ok(_) => Fine(format!("`serve --agent` would answer Twilio's webhook at {}", public.http("/twiml"))),
+        Err(faults) => Odd(format!("`serve --agent` would not start: {faults}")),
+    })
 }
 
 fn ms(time: Duration) -> String {

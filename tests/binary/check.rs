@@ -27,6 +27,8 @@ async fn check(name: &str, legs: Value) -> (bool, Vec<String>) {
         ("PORT", "0".to_owned()),
         ("OPS_PORT", "0".to_owned()),
         ("BIND", "127.0.0.1".to_owned()),
+        ("PUBLIC_URL", "https://relay.example.com".to_owned()),
+        ("TWILIO_AUTH_TOKEN", "two-one".to_owned()),
         ("OPENAI_API_KEY", "sk-one".to_owned()),
         ("DEEPGRAM_API_KEY", "dg-one".to_owned()),
         ("GROQ_API_KEY", "gsk-one".to_owned()),
@@ -47,6 +49,9 @@ async fn check(name: &str, legs: Value) -> (bool, Vec<String>) {
     for key in ["one", SECRET] {
         assert!(!all.contains(key), "{all}");
     }
+    let answers =
+        all.contains("`serve --agent` would answer Twilio's webhook at https://relay.example.com/twiml");
+    assert_eq!(answers, !all.contains("is not known"), "{all}");
     let about = |line: &str| {
         let (mark, text) = line.split_once(&format!("{shown}:"))?;
         Some(format!("{}{}", mark.trim_end(), text.trim_start()))
