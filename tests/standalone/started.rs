@@ -162,3 +162,12 @@ async fn an_agent_may_come_on_standard_input_and_nothing_personal_is_printed() {
         assert!(!all.contains(personal), "{personal}: {all}");
     }
 }
+
+#[test]
+fn the_agent_in_the_document_is_the_one_to_copy() {
+    let page = include_str!("../../docs/standalone.md");
+    let shown = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let file = include_str!("../../docs/agents/standalone.toml");
+    // The file says first what it is for.
+    assert_eq!(shown, file.split_once("\n\n").unwrap().1);
+}
