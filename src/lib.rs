@@ -3,6 +3,7 @@
 //! The decisions of a call are in the crate `call`, the vendors' wire formats in `wire`. Here is the process
 //! around them.
 
+pub mod agent_file;
 pub mod bridge;
 pub mod check;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod drain;
 pub mod gate;
 pub mod http;
 pub mod log;
+pub mod markup;
 pub mod metrics;
 pub mod outbox;
 pub mod outward;
@@ -21,4 +23,5 @@ pub mod relay;
 pub mod report;
 pub mod serve;
 pub mod settings;
+pub mod standalone;
 pub mod utc;

@@ -16,13 +16,14 @@ use crate::{
     bridge::{Exchange, Here, Shared},
     drain::Lifecycle,
     gate::{self, Gate, fetch::Fetcher},
-    http::{self, Entrance, Limits, Slots},
+    http::{self, Entrance, Limits, Reception, Slots},
     metrics::Metrics,
     outward::{address, dial::Dialer, requests::Clients, tls, twilio::Twilio, webhooks::Webhooks},
     phone::Phone,
     recording::Recordings,
     report::{Lock, Reports},
     settings::{Settings, open_files},
+    standalone::Standalone,
 };
 
 #[derive(Debug)]
@@ -40,7 +41,9 @@ pub struct Relay {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("cannot listen on port {port} (variable {variable}): {error}. Is another program using it?")]
+    #[error(
+        "cannot listen on port {port} (variable {variable}): {error}. Is another program using it? Stop that one, or set {variable} to another port"
+    )]
     Listen { variable: &'static str, port: u16, error: io::Error },
     #[error("the settings do not fit:\n{}", .0.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n"))]
     Gate(Vec<gate::Problem>),
@@ -52,11 +55,30 @@ impl Relay {
         Self::start_with(settings, since, settings.phone_page.then(Phone::default)).await
     }
 
+    /// The same, and it answers Twilio's webhooks itself.
+    pub async fn start_standalone(
+        settings: &Settings,
+        since: Instant,
+        standalone: Standalone,
+    ) -> Result<Self, StartError> {
+        let phone = settings.phone_page.then(Phone::default);
+        Self::start_all(settings, since, phone, Some(standalone)).await
+    }
+
     /// The same with a browser phone that knows whom to call.
     pub async fn start_with(
         settings: &Settings,
         since: Instant,
         phone: Option<Phone>,
+    ) -> Result<Self, StartError> {
+        Self::start_all(settings, since, phone, None).await
+    }
+
+    async fn start_all(
+        settings: &Settings,
+        since: Instant,
+        phone: Option<Phone>,
+        standalone: Option<Standalone>,
     ) -> Result<Self, StartError> {
         for warning in &settings.warnings {
             warn!("{warning}");
@@ -78,6 +100,7 @@ impl Relay {
             slots: Slots::new(settings.max_calls, settings.max_pending),
             switchboard: exchange.clone(),
             phone,
+            reception: standalone.map(|standalone| Reception { standalone, twilio: exchange.twilio.clone() }),
             since,
         };
         let serve = |listener, routes, connections| {

@@ -7,16 +7,24 @@ use std::{
 };
 
 use tokio::runtime;
-use tracing::error;
+use tracing::{error, info, warn};
 
-use crate::{drain::Signals, log, relay::Relay, settings::Settings};
+use crate::{
+    agent_file::{AgentFile, Faults},
+    drain::Signals,
+    log,
+    relay::Relay,
+    settings::Settings,
+    standalone::Standalone,
+};
 
-/// Runs until a signal has asked to stop and every call is over. `since` is when the process began.
-pub fn run(since: Instant) -> ExitCode {
-    let settings = match Settings::read(std::env::vars_os()) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            writeln!(io::stderr(), "patchcord: the settings need a hand:\n{problems}").ok();
+/// Runs until a signal has asked to stop and every call is over. `since` is when the process began. With the path of an
+/// agent file it answers Twilio's webhooks itself.
+pub fn run(since: Instant, agent: Option<&str>) -> ExitCode {
+    let (settings, standalone) = match prepare(agent) {
+        Ok(both) => both,
+        Err(text) => {
+            writeln!(io::stderr(), "patchcord: {text}").ok();
             return ExitCode::from(2);
         }
     };
@@ -28,13 +36,31 @@ pub fn run(since: Instant) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(serve(&settings, since));
+    let code = runtime.block_on(serve(&settings, standalone, since));
     // Everything is said and done. A thread that still waits for a dead disk must not keep the process.
     runtime.shutdown_background();
     code
 }
 
-async fn serve(settings: &Settings, since: Instant) -> ExitCode {
+/// Settings and agent, or all that is wrong with both of them.
+fn prepare(agent: Option<&str>) -> Result<(Settings, Option<Standalone>), String> {
+    let of_settings = |problems| format!("the settings need a hand:\n{problems}");
+    let of_agent = |Faults(faults): Faults| format!("the agent needs a hand:\n  {}", faults.join("\n  "));
+    let Some(path) = agent else {
+        return Ok((Settings::read(std::env::vars_os()).map_err(of_settings)?, None));
+    };
+    match (Settings::read_for_standalone(std::env::vars_os()), AgentFile::read(path)) {
+        (Ok(settings), Ok(file)) => {
+            let standalone = Standalone::new(&settings, file).map_err(of_agent)?;
+            Ok((settings, Some(standalone)))
+        }
+        (Err(problems), Err(faults)) => Err(format!("{}\n{}", of_settings(problems), of_agent(faults))),
+        (Err(problems), Ok(_)) => Err(of_settings(problems)),
+        (Ok(_), Err(faults)) => Err(of_agent(faults)),
+    }
+}
+
+async fn serve(settings: &Settings, standalone: Option<Standalone>, since: Instant) -> ExitCode {
     // Before anything slow: as the first process of a container we would not be stopped at all otherwise.
     let mut signals = match Signals::catch() {
         Ok(signals) => signals,
@@ -43,7 +69,19 @@ async fn serve(settings: &Settings, since: Instant) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let relay = match Relay::start(settings, since).await {
+    let relay = match standalone {
+        Some(standalone) => {
+            say_what_it_does(settings, &standalone);
+            Relay::start_standalone(settings, since, standalone).await
+        }
+        None => {
+            if settings.calling.is_guarded() {
+                warn!("CALL_ME_NUMBERS and CALL_ME_SECRET are of no use without `serve --agent FILE`");
+            }
+            Relay::start(settings, since).await
+        }
+    };
+    let relay = match relay {
         Ok(relay) => relay,
         Err(error) => {
             error!("{error}");
@@ -56,4 +94,23 @@ async fn serve(settings: &Settings, since: Instant) -> ExitCode {
     }
     error!("calls were left that did not end when they were told to");
     ExitCode::FAILURE
+}
+
+/// Where Twilio and people should go.
+fn say_what_it_does(settings: &Settings, standalone: &Standalone) {
+    let Some(public) = &settings.public_url else { return };
+    info!(
+        "answers calls itself: in Twilio's console give your number the webhook {}, by POST",
+        public.http("/twiml")
+    );
+    if !public.is_tls() {
+        warn!("PUBLIC_URL is this machine itself, where Twilio does not reach it: fine for tests only");
+    }
+    match standalone.call_me() {
+        Some(_) => info!("calls people who ask for it at {}", public.http("/twilio/call-me")),
+        None => info!(
+            "calls nobody: for /twilio/call-me set CALL_ME_NUMBERS (whom) or CALL_ME_SECRET (for whom), with \
+             TWILIO_ACCOUNT_SID and TWILIO_NUMBER"
+        ),
+    }
 }

@@ -145,6 +145,22 @@ fn a_token_can_be_made_and_explained_and_its_keys_stay_hidden() {
 }
 
 #[test]
+fn an_agent_in_toml_is_the_same_agent() {
+    let toml =
+        "[agent]\nprompt = \"CANARY prompt\"\n[[legs]]\nkind = \"openai\"\n[keys]\nopenai = \"sk-CANARY\"\n";
+    let token = patchcord(&["token", "--agent", "-", "--call", "CA1", "--seal"], toml);
+    assert!(token.status.success(), "{token:?}");
+    let told = patchcord(&["token", "--inspect", "-"], text(&token.stdout));
+    assert!(text(&told.stdout).contains("takes it"), "{told:?}");
+    let typo = patchcord(&["token", "--agent", "-"], &toml.replace("prompt", "promt"));
+    assert_eq!(typo.status.code(), Some(1));
+    let told = text(&typo.stderr);
+    assert!(told.contains("standard input:2: `agent.promt`") && !told.contains("CANARY"), "{told}");
+    let value = patchcord(&["token", "--agent", "-"], &format!("{toml}\n[call]\nmax_seconds = 0\n"));
+    assert!(text(&value.stderr).contains("standard input:9: `call.max_seconds`"), "{value:?}");
+}
+
+#[test]
 fn a_typo_in_an_agent_file_is_named_with_its_place() {
     let output = patchcord(&["token", "--agent", "-"], &AGENT.replace("prompt", "promt"));
     assert_eq!(output.status.code(), Some(1));

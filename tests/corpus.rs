@@ -12,6 +12,16 @@ fn no_story_of_the_corpus_breaks_the_rules_of_a_call() {
     run("call", |story| call::fuzz::run(story, Instant::now()));
 }
 
+#[test]
+fn no_agent_file_of_the_corpus_breaks_its_reader() {
+    run("agent_file", patchcord::agent_file::poke);
+}
+
+#[test]
+fn no_form_of_the_corpus_breaks_a_relay_without_an_app() {
+    run("webhook", patchcord::standalone::poke);
+}
+
 fn run(target: &str, check: fn(&[u8])) {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let mut seeds = 0;

@@ -14,7 +14,8 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant)
     let words: Vec<OsString> = arguments.into_iter().skip(1).collect();
     let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or("?")).collect();
     match words[..] {
-        [] | ["serve"] => return serve::run(since),
+        [] | ["serve"] => return serve::run(since, None),
+        ["serve", "--agent", path] => return serve::run(since, Some(path)),
         ["check"] => return check::run(None),
         ["check", "--agent", path] => return check::run(Some(path)),
         ["--version" | "-V"] => say(io::stdout(), concat!("patchcord ", env!("CARGO_PKG_VERSION"))),
@@ -34,10 +35,12 @@ fn say(mut to: impl Write, text: &str) {
 
 const HELP: &str = "Plugs a phone call into an AI voice agent
 
-Usage: patchcord [serve | check [--agent FILE]]
+Usage: patchcord [serve [--agent FILE] | check [--agent FILE]]
 
-  serve      run the relay (the default); its settings are environment variables
+  serve      run the relay (the default); its settings are environment variables;
+             with --agent it needs no app: it answers Twilio's webhooks itself, with
+             the agent of this TOML or JSON file
   check      look at settings, ports, keys and clock: what is wrong, and what to do;
-             with --agent try the agent of this JSON file: key, model and voice of each leg
+             with --agent try the agent of this TOML or JSON file: key, model and voice of each leg
   --version  print the version
   --help     print this";

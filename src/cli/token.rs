@@ -8,15 +8,17 @@ use clap::Args;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{agent, stage::claims};
+use super::stage::claims;
 use crate::{
+    agent_file::AgentFile,
     gate::{self, Gate, mint::Minter},
+    outward::twiml,
     settings::Settings,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Token {
-    /// A JSON file with the agent's claims (`agent`, `legs`, `call`, …); - is standard input.
+    /// A TOML or JSON file with the agent's claims (`agent`, `legs`, `call`, …); - is standard input.
     #[arg(long, required_unless_present_any = ["inspect", "schema"])]
     agent: Option<String>,
     /// The carrier's call id that the token is for.
@@ -56,7 +58,8 @@ pub(super) fn run(words: &Token) -> anyhow::Result<()> {
     if let Some(token) = &words.inspect {
         return inspect(token);
     }
-    let agent = agent::read(words.agent.as_deref().unwrap_or("-"))?;
+    let file = AgentFile::read(words.agent.as_deref().unwrap_or("-"))?;
+    let agent = Value::Object(file.fields().clone());
     let mut claims = claims(&agent, words.call.as_deref(), words.ttl);
     if let Some(all) = claims.as_object_mut() {
         all.insert("iss".to_owned(), words.issuer.as_str().into());
@@ -65,12 +68,14 @@ pub(super) fn run(words: &Token) -> anyhow::Result<()> {
     let minter = minter(words.kid.as_deref())?;
     let token = if words.seal { minter.seal(&claims) } else { minter.sign(&claims) };
     // A relay would say the same, but only when somebody calls.
-    if let Err(refusal) = gate(words.call.is_some())?.open(&token, SystemTime::now()) {
+    let gate = gate(words.call.is_some())?;
+    file.config(&gate).context("a relay would refuse this token")?;
+    if let Err(refusal) = gate.open(&token, SystemTime::now()) {
         let at = refusal.path.as_deref().map(|path| format!(" at `{path}`")).unwrap_or_default();
         bail!("a relay would refuse this token{at}: {refusal}");
     }
     match &words.twiml {
-        Some(url) => print!("{}", twiml(url, &token)?),
+        Some(url) => print!("{}", twiml::stream(url, &token)?),
         None => println!("{token}"),
     }
     Ok(())
@@ -144,37 +149,6 @@ const KNOWN: [&str; 10] = [
     "MAX_CALL_SECONDS",
 ];
 
-/// The document for the carrier's webhook, with the token in numbered parameters.
-fn twiml(url: &str, token: &str) -> anyhow::Result<String> {
-    if url.contains('?') {
-        bail!("Twilio drops query strings: leave `?…` out of the stream's address");
-    }
-    if !url.starts_with("wss://") {
-        bail!("Twilio opens streams to wss:// addresses only");
-    }
-    let chunks: Vec<&str> =
-        (0..token.len()).step_by(CHUNK).map(|at| &token[at..token.len().min(at + CHUNK)]).collect();
-    if chunks.len() > gate::travel::CHUNKS_MAX {
-        bail!("the token has {} characters and does not fit: point to the prompt with `config`", token.len());
-    }
-    let parameter =
-        |name: &str, value: &str| format!("      <Parameter name=\"{name}\" value=\"{}\"/>\n", escape(value));
-    let chunks_in_order = chunks.iter().enumerate().map(|(i, chunk)| parameter(&format!("t{i}"), chunk));
-    Ok(format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response>\n  <Connect>\n    <Stream url=\"{}\">\n{}{}    </Stream>\n  </Connect>\n</Response>\n",
-        escape(url),
-        parameter("tn", &chunks.len().to_string()),
-        chunks_in_order.collect::<String>(),
-    ))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// Twilio takes less than 500 characters for a name and its value together.
-const CHUNK: usize = 480;
-
 fn inspect(token: &str) -> anyhow::Result<()> {
     let token = if token == "-" {
         let mut text = String::new();
@@ -232,29 +206,6 @@ fn mask(claims: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_document_holds_the_token_in_pieces_that_twilio_takes() {
-        let token = "abc.".repeat(300);
-        let document = twiml("wss://relay.example.com/stream/twilio", &token).unwrap();
-        assert!(document.contains("<Parameter name=\"tn\" value=\"3\"/>"), "{document}");
-        let values: String = (0..3)
-            .map(|i| {
-                let rest = document.split_once(&format!("name=\"t{i}\" value=\"")).unwrap().1;
-                rest.split_once('"').unwrap().0.to_owned()
-            })
-            .inspect(|value| assert!(value.len() + 2 < 500))
-            .collect();
-        assert_eq!(values, token);
-    }
-
-    #[test]
-    fn what_a_carrier_would_cut_or_refuse_is_refused_here() {
-        assert!(twiml("wss://relay.example.com/stream?a=1", "t").unwrap_err().to_string().contains("query"));
-        assert!(twiml("https://relay.example.com/stream", "t").is_err());
-        assert!(twiml("wss://relay.example.com/", &"x".repeat(50_000)).is_err());
-        assert_eq!(escape("a&b\"<>"), "a&amp;b&quot;&lt;&gt;");
-    }
 
     #[test]
     fn a_time_to_live_may_have_a_unit() {

@@ -18,7 +18,12 @@ struct Words {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the relay (the default); its settings are environment variables.
-    Serve,
+    Serve {
+        /// Needs no app: answers Twilio's webhooks itself, at /twiml, with the agent of this TOML or JSON file; - is
+        /// standard input.
+        #[arg(long, value_name = "FILE")]
+        agent: Option<String>,
+    },
     /// See it work, without any account: a relay, a pretend phone and a pretend provider.
     Demo(demo::Demo),
     /// Be the phone: place a call and see what happens.
@@ -31,7 +36,7 @@ enum Command {
     Token(token::Token),
     /// Look at settings, keys, providers and clock: what is wrong, and what to do.
     Check {
-        /// Try the agent of this JSON file too: key, model and voice of each leg. It says two sentences at your
+        /// Try the agent of this TOML or JSON file too: key, model and voice of each leg. It says two sentences at your
         /// providers' usual price.
         #[arg(long)]
         agent: Option<String>,
@@ -47,8 +52,8 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant)
             return u8::try_from(error.exit_code()).unwrap_or(WRONG_USE).into();
         }
     };
-    match words.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(since),
+    match words.command.unwrap_or(Command::Serve { agent: None }) {
+        Command::Serve { agent } => serve::run(since, agent.as_deref()),
         Command::Check { agent } => check::run(agent.as_deref()),
         Command::Token(words) => say(token::run(&words)),
         Command::Demo(words) => say(wait_for(demo::run(words))),

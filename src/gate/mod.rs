@@ -11,6 +11,7 @@
 //!
 //! Nothing in a refusal, an error or a debug print holds a token, a key or a prompt.
 
+mod agent;
 mod check;
 mod check_cascade;
 mod check_mcp;
@@ -67,13 +68,16 @@ use self::{
 
 #[cfg(feature = "tools")]
 pub(crate) use self::fault::nearest;
+pub(crate) use self::refusal::printable;
 #[cfg(feature = "tools")]
 pub use self::schema::schema;
 pub use self::{
+    agent::shape,
     config::Config,
     envelope::TOKEN_MAX,
     keys::{NamedSecret, Problem, SECRET_MIN, secrets},
     pass::Pass,
+    problems::Wrong,
     refusal::{Code, Refusal},
     sealed::INFLATED_MAX,
     upstream::{Provider, Providers},
@@ -167,19 +171,6 @@ impl Gate {
         Ok(Pass { kid, ..pass })
     }
 
-    /// What a token with these claims would ask for. For those who want to know before there is a call.
-    pub fn config_of(&self, claims: &Value) -> Result<Config, Refusal> {
-        let only = |(name, _): &(&String, &Value)| Body::FIELDS.contains(&name.as_str());
-        let body: serde_json::Map<_, _> = claims
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter(only)
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        referenced(Value::Object(body).to_string().as_bytes(), &self.rules, None)
-    }
-
     /// Marks the token as used; refuses it when it was. Once for each call.
     pub fn admit(&self, pass: &Pass, now: SystemTime) -> Result<(), Refusal> {
         self.seen.admit(pass, now)
@@ -193,18 +184,7 @@ impl Gate {
         registered::check(&claims, &self.rules, now)?;
         let body = reader::read(body.value(), &[], &mut problems);
         let Some(body) = body else { return Err(problems.into_refusal()) };
-        let (body, form) = check::unfold(&mut claims, body, &mut problems);
-        let secret = body.report.as_ref().is_some_and(|report| report.secret.is_some())
-            || body.tools.iter().flatten().any(tools::Tool::holds_secret);
-        let literal_keys = secret || body.keys.as_ref().is_some_and(claims::Keys::any);
-        let source = match claims.config.take() {
-            Some(asked) => {
-                let reference = Reference::check(&asked, self.rules.allow_private, &mut problems);
-                reference.map(|reference| Source::There { reference, token: token.into() })
-            }
-            None => check::config(body, form, &self.rules, claims.acct.as_deref(), &mut problems)
-                .map(|config| Source::Here(config.into())),
-        };
+        let (source, literal_keys) = self.source(&mut claims, body, token, &mut problems);
         let source = match source {
             Some(source) if problems.is_empty() => source,
             Some(_) | None => return Err(problems.into_refusal()),
@@ -228,6 +208,29 @@ impl Gate {
             source: Some(source),
             rules: self.rules.clone(),
         })
+    }
+
+    /// What the claims ask for, or where that is; and whether they hold what nobody on their way should read.
+    fn source(
+        &self,
+        claims: &mut Registered,
+        body: Body,
+        token: &str,
+        problems: &mut Problems,
+    ) -> (Option<Source>, bool) {
+        let (body, form) = check::unfold(claims, body, problems);
+        let secret = body.report.as_ref().is_some_and(|report| report.secret.is_some())
+            || body.tools.iter().flatten().any(tools::Tool::holds_secret);
+        let literal_keys = secret || body.keys.as_ref().is_some_and(claims::Keys::any);
+        let source = match claims.config.take() {
+            Some(asked) => {
+                let reference = Reference::check(&asked, self.rules.allow_private, problems);
+                reference.map(|reference| Source::There { reference, token: token.into() })
+            }
+            None => check::config(body, form, &self.rules, claims.acct.as_deref(), problems)
+                .map(|config| Source::Here(config.into())),
+        };
+        (source, literal_keys)
     }
 }
 

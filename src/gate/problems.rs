@@ -4,6 +4,15 @@
 
 use super::refusal::{Code, Refusal, printable};
 
+/// One thing that is wrong with some claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// Such as `legs[0].turn.mode`; empty for all of them together. Written by whoever wrote the claims.
+    pub path: String,
+    /// What is wrong with it, and what to do: a sentence without its subject.
+    pub text: String,
+}
+
 #[derive(Default)]
 pub(super) struct Problems {
     found: Vec<(Code, String, String)>,
@@ -26,6 +35,14 @@ impl Problems {
     /// Whether one more would only be counted.
     pub fn is_full(&self) -> bool {
         self.found.len() >= MOST
+    }
+
+    /// Each on its own, for whoever can tell where it stands.
+    pub fn into_list(self) -> Vec<Wrong> {
+        let more = (self.more > 0)
+            .then(|| Wrong { path: String::new(), text: format!("has {} more faults", self.more) });
+        let told = self.found.into_iter().map(|(_, path, text)| Wrong { path: printable(&path, 128), text });
+        told.chain(more).collect()
     }
 
     pub fn into_refusal(self) -> Refusal {

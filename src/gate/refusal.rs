@@ -130,7 +130,7 @@ impl From<&Refusal> for call::RefusalCode {
 }
 
 /// Text of unknown origin, made safe to show: short, and without control characters or lookalikes.
-pub(super) fn printable(text: &str, most: usize) -> String {
+pub(crate) fn printable(text: &str, most: usize) -> String {
     let mut shown: String =
         text.chars().take(most).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
     if text.chars().nth(most).is_some() {

@@ -17,6 +17,7 @@ use super::{
     refusal::Refused,
     replay::was_replayed,
     slots::{Slot, Slots},
+    standalone::Reception,
     switchboard::{Ask, Presented, Switchboard},
     twilio_signature::{self, Algorithm},
     upgrade::Upgrade,
@@ -39,6 +40,8 @@ pub struct Entrance<S> {
     pub switchboard: S,
     /// The browser phone, where it is switched on.
     pub phone: Option<Phone>,
+    /// Where there is no main app.
+    pub reception: Option<Reception>,
     /// When the process began.
     pub since: Instant,
 }

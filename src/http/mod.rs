@@ -18,6 +18,7 @@ mod replay;
 mod routes;
 mod serve;
 mod slots;
+mod standalone;
 mod switchboard;
 pub mod twilio_signature;
 mod upgrade;
@@ -29,5 +30,6 @@ pub use self::{
     routes::{ops, public},
     serve::{Limits, serve},
     slots::{Full, Slot, Slots},
+    standalone::Reception,
     switchboard::{Ask, Presented, Switchboard},
 };

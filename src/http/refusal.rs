@@ -67,6 +67,43 @@ impl Refused {
         Self { allow: Some(allow), ..refused }
     }
 
+    pub(super) fn no_webhook() -> Self {
+        let text = "this relay answers no webhooks: a main app does, or start it with `serve --agent FILE`";
+        Self::new(StatusCode::NOT_FOUND, "not_found", text)
+    }
+
+    pub(super) fn no_call_me() -> Self {
+        let text =
+            "this relay calls nobody: it needs `serve --agent FILE`, and CALL_ME_NUMBERS or CALL_ME_SECRET";
+        Self::new(StatusCode::NOT_FOUND, "not_found", text)
+    }
+
+    pub(super) fn not_a_form() -> Self {
+        let text = "send a form: application/x-www-form-urlencoded";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_a_form", text)
+    }
+
+    pub(super) fn foreign_form() -> Self {
+        let text = "this form was sent by another page: open /twilio/call-me itself";
+        Self::new(StatusCode::FORBIDDEN, "origin_not_allowed", text)
+    }
+
+    pub(super) fn body_too_large() -> Self {
+        let text = "the body is longer than 16 kB";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text)
+    }
+
+    pub(super) fn webhook_signature() -> Self {
+        let text = "X-Twilio-Signature is missing or wrong: check TWILIO_AUTH_TOKEN, and that the webhook's address \
+                    in Twilio's console begins with PUBLIC_URL";
+        Self::new(StatusCode::FORBIDDEN, "twilio_signature", text)
+    }
+
+    /// Whoever asks should wait so long.
+    pub(crate) fn after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait.max(Duration::from_secs(1))), ..self }
+    }
+
     pub(super) fn not_an_upgrade() -> Self {
         let text = "this is a WebSocket address: connect with wss://, version 13";
         Self::new(StatusCode::UPGRADE_REQUIRED, "not_an_upgrade", text)

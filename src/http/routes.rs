@@ -16,6 +16,7 @@ use super::{
     entrance::{Entrance, Request},
     health, origin,
     refusal::Refused,
+    standalone::Form,
     switchboard::Switchboard,
 };
 
@@ -39,7 +40,7 @@ pub fn public<S: Switchboard>(entrance: Entrance<S>) -> BoxedFilter<(Response,)>
     let ready = page(warp::path!("ready"), health::ready, &entrance);
     let health = page(warp::path!("health"), health::health, &entrance);
     let pages = streams.or(health).unify().or(ready).unify().or(about).unify();
-    pages.or(phone(&entrance)).unify().recover(nothing).unify().boxed()
+    pages.or(phone(&entrance)).unify().or(standalone(&entrance)).unify().recover(nothing).unify().boxed()
 }
 
 /// The browser phone, or nothing where it is switched off.
@@ -56,6 +57,18 @@ fn phone<S: Switchboard>(entrance: &Entrance<S>) -> BoxedFilter<(Response,)> {
         .and(warp::header::headers_cloned())
         .map(answer)
         .boxed()
+}
+
+/// Twilio's webhook and the page for being called; or nothing where there is a main app.
+fn standalone<S: Switchboard>(entrance: &Entrance<S>) -> BoxedFilter<(Response,)> {
+    let form = |method, uri, headers| Form { method, uri, headers };
+    let parts = || request().map(move |(method, uri, headers, _, _): Parts| form(method, uri, headers));
+    let (webhooks, callers) = (entrance.clone(), entrance.clone());
+    let twiml = warp::path!("twiml").and(parts()).and(warp::body::stream());
+    let twiml = twiml.then(move |form, body| webhooks.clone().webhook(form, body));
+    let call_me = warp::path!("twilio" / "call-me").and(parts()).and(warp::body::stream());
+    let call_me = call_me.then(move |form, body| callers.clone().call_me(form, body));
+    twiml.or(call_me).unify().boxed()
 }
 
 /// The door for whoever runs the relay. It is on a port of its own that no service leads to.

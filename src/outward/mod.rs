@@ -3,6 +3,7 @@
 pub mod address;
 pub mod dial;
 pub mod dns;
+pub mod number;
 pub mod report_secret;
 pub mod requests;
 mod stream;

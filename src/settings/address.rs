@@ -55,6 +55,16 @@ impl BaseUrl {
         self.with_scheme(if self.tls { "wss" } else { "ws" }, path)
     }
 
+    /// Only addresses of this machine itself go without.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// As a browser names a page from there.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.authority)
+    }
+
     /// Host and, when it was written, port.
     pub fn authority(&self) -> &str {
         &self.authority

@@ -25,6 +25,14 @@ impl<'a> Check<'a> {
         Self { problems }
     }
 
+    pub fn problem(&mut self, name: &str, fault: &str, cure: &str) {
+        self.problems.add(name, fault, cure);
+    }
+
+    pub fn names(&self, name: &str) -> bool {
+        self.problems.names(name)
+    }
+
     /// A secret from its variable, or from the file that another variable names.
     pub fn text_or_file(
         &mut self,
@@ -198,7 +206,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn list(
+    pub fn list(
         &mut self,
         name: &str,
         text: Option<String>,

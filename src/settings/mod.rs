@@ -4,6 +4,7 @@
 //! everything else may trust. Every problem is reported, not only the first one.
 
 mod address;
+mod calling;
 mod check;
 pub mod open_files;
 mod problem;
@@ -23,6 +24,7 @@ use tracing_subscriber::filter::Targets;
 
 pub use self::{
     address::{BaseUrl, is_loopback},
+    calling::Calling,
     problem::{Problem, Problems},
     secret::Secret,
 };
@@ -48,6 +50,7 @@ pub struct Settings {
     pub public_url: Option<BaseUrl>,
     /// Set only together with `public_url`.
     pub twilio_auth_token: Option<Secret>,
+    pub calling: Calling,
     /// In small letters, without a path.
     pub allowed_origins: Vec<String>,
     /// The browser phone is served, and may call.
@@ -57,7 +60,7 @@ pub struct Settings {
     pub deepgram: Provider,
     pub groq: Provider,
     pub elevenlabs: Provider,
-    /// Twilio's REST API. Its keys come in tokens only.
+    /// Twilio's REST API. Its keys come in tokens; for a relay without a main app see [`Calling`].
     pub twilio_base_url: BaseUrl,
     /// Host names in small letters.
     pub upstream_allow: Vec<String>,
@@ -118,9 +121,37 @@ impl Settings {
     pub fn read<K: Into<OsString>, V: Into<OsString>>(
         environment: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Self, Problems> {
+        Self::read_with(environment, |_, _| {})
+    }
+
+    /// The same for a relay that answers Twilio's webhooks itself, which needs more.
+    pub fn read_for_standalone<K: Into<OsString>, V: Into<OsString>>(
+        environment: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, Problems> {
+        Self::read_with(environment, |settings, problems| {
+            let mut needs = |name: &str, there: bool, cure: &str| {
+                if !there && !problems.names(name) {
+                    problems.add(name, "is missing, and `serve --agent` needs it", cure);
+                }
+            };
+            let cure = "set it to the address that Twilio calls, such as https://relay.example.com";
+            needs("PUBLIC_URL", settings.public_url.is_some(), cure);
+            let cure = "copy it from Twilio's console: without it anybody could place calls at your expense";
+            needs("TWILIO_AUTH_TOKEN", settings.twilio_auth_token.is_some(), cure);
+            let cure = "make one with `openssl rand -base64 32`: the relay makes its own tokens with it";
+            needs("RELAY_SECRET", settings.relay_secret.is_some(), cure);
+            settings.calling.complete(problems);
+        })
+    }
+
+    fn read_with<K: Into<OsString>, V: Into<OsString>>(
+        environment: impl IntoIterator<Item = (K, V)>,
+        more: impl FnOnce(&Self, &mut Problems),
+    ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let (raw, warnings) = Raw::read(environment, &mut problems);
         let settings = Self::check(raw, warnings, Check::new(&mut problems));
+        more(&settings, &mut problems);
         // The gate knows its keys best. It is built for its verdict only; the relay builds its own.
         if let Err(found) = Gate::new(settings.for_gate()) {
             problems.add_from_gate(found);
@@ -156,7 +187,8 @@ impl Settings {
     }
 
     /// Gives every field some value even when there are problems: they are only counted at the end.
-    fn check(raw: Raw, mut warnings: Vec<String>, mut check: Check<'_>) -> Self {
+    fn check(mut raw: Raw, mut warnings: Vec<String>, mut check: Check<'_>) -> Self {
+        let calling = Calling::check(&mut raw, &mut check);
         if raw.otel_exporter_otlp_endpoint.is_some() {
             warnings.push(
                 "OTEL_EXPORTER_OTLP_ENDPOINT is ignored: this version does not export traces".to_owned(),
@@ -199,6 +231,7 @@ impl Settings {
             bind: check.address("BIND", raw.bind, Ipv6Addr::UNSPECIFIED.into()),
             public_url,
             twilio_auth_token: raw.twilio_auth_token,
+            calling,
             allowed_origins: check.origins("ALLOWED_ORIGINS", raw.allowed_origins),
             phone_page: check.flag("PHONE_PAGE", raw.phone_page, false),
             openai,
@@ -283,6 +316,11 @@ mod tests {
             ("GROQ_BASE_URL", "sk-oops"),
             ("ELEVENLABS_BASE_URL", "sk-oops"),
             ("TWILIO_BASE_URL", "http://sk-oops.example.com"),
+            ("TWILIO_ACCOUNT_SID", "sk-oops"),
+            ("TWILIO_API_KEY", "sk-oops"),
+            ("TWILIO_NUMBER", "sk-oops"),
+            ("CALL_ME_NUMBERS", "+15550100123,sk-oops"),
+            ("CALL_ME_SECRET", "sk-oops"),
             ("REPORT_SPOOL_DIR", "/sk-oops/nowhere"),
             ("PRICES_FILE", "/sk-oops/prices.json"),
             ("RECORDING_DIR", "/sk-oops/nowhere"),
@@ -319,11 +357,52 @@ mod tests {
         assert!(read(&both).is_ok());
     }
 
+    const ACCOUNT: (&str, &str) = ("TWILIO_ACCOUNT_SID", "AC00112233445566778899aabbccddeeff");
+    const KEY: (&str, &str) = ("TWILIO_API_KEY", "SK00112233445566778899aabbccddeeff");
+
+    fn standalone(more: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
+        let read = Settings::read_for_standalone([SECRET].iter().chain(more).copied());
+        read.map_err(|problems| problems.iter().map(|problem| problem.variable.clone()).collect())
+    }
+
+    #[test]
+    fn a_relay_that_answers_webhooks_itself_says_all_that_it_misses() {
+        assert_eq!(standalone(&[]).unwrap_err(), ["PUBLIC_URL", "TWILIO_AUTH_TOKEN"]);
+        let nothing = Settings::read_for_standalone([("PORT", "1")]).unwrap_err().to_string();
+        assert_eq!(nothing.lines().count(), 3, "{nothing}");
+        assert_eq!(standalone(&[("TWILIO_AUTH_TOKEN", "12345")]).unwrap_err(), ["PUBLIC_URL"]);
+        let base = [("PUBLIC_URL", "https://relay.example.com"), ("TWILIO_AUTH_TOKEN", "12345")];
+        let with = |more: &[(&'static str, &'static str)]| standalone(&[&base, more].concat());
+        assert!(!with(&[]).unwrap().calling.is_guarded());
+        let numbers = ("CALL_ME_NUMBERS", "+1 (555) 010-0123, +442071838750");
+        assert_eq!(with(&[numbers]).unwrap_err(), ["TWILIO_ACCOUNT_SID", "TWILIO_NUMBER"]);
+        let number = ("TWILIO_NUMBER", "+15550111");
+        assert_eq!(
+            with(&[("CALL_ME_SECRET", "0123456789abcdef"), number]).unwrap_err(),
+            ["TWILIO_ACCOUNT_SID"]
+        );
+        assert_eq!(with(&[("TWILIO_NUMBER", "5550111"), ACCOUNT, numbers]).unwrap_err(), ["TWILIO_NUMBER"]);
+        let calling = with(&[numbers, ACCOUNT, number]).unwrap().calling;
+        assert_eq!(calling.numbers, ["+15550100123", "+442071838750"]);
+    }
+
+    #[test]
+    fn a_key_and_its_secret_come_together() {
+        let missing = |more: &[(&str, &str)]| read(more).unwrap_err().to_string();
+        assert!(missing(&[KEY]).starts_with("  TWILIO_API_SECRET: is missing"));
+        assert!(missing(&[("TWILIO_API_SECRET", "s")]).starts_with("  TWILIO_API_KEY: is missing"));
+        assert_eq!(missing(&[("TWILIO_API_KEY", "AC1"), ("TWILIO_API_SECRET", "s")]).lines().count(), 1);
+        assert!(read(&[KEY, ("TWILIO_API_SECRET", "s")]).unwrap().calling.api_key.is_some());
+    }
+
     #[test]
     fn nothing_secret_is_printed() {
         let settings = read(&[
             ("OPENAI_API_KEY", "canary-1"),
             ("TWILIO_AUTH_TOKEN", "canary-2"),
+            KEY,
+            ("TWILIO_API_SECRET", "canary-3"),
+            ("CALL_ME_SECRET", "canary-4-canary-4"),
             ("PUBLIC_URL", "https://relay.example.com"),
         ])
         .unwrap();

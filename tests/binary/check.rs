@@ -27,6 +27,8 @@ async fn check(name: &str, legs: Value) -> (bool, Vec<String>) {
         ("PORT", "0".to_owned()),
         ("OPS_PORT", "0".to_owned()),
         ("BIND", "127.0.0.1".to_owned()),
+        ("PUBLIC_URL", "https://relay.example.com".to_owned()),
+        ("TWILIO_AUTH_TOKEN", "two-one".to_owned()),
         ("OPENAI_API_KEY", "sk-one".to_owned()),
         ("DEEPGRAM_API_KEY", "dg-one".to_owned()),
         ("GROQ_API_KEY", "gsk-one".to_owned()),
@@ -47,8 +49,12 @@ async fn check(name: &str, legs: Value) -> (bool, Vec<String>) {
     for key in ["one", SECRET] {
         assert!(!all.contains(key), "{all}");
     }
+    let answers =
+        all.contains("`serve --agent` would answer Twilio's webhook at https://relay.example.com/twiml");
+    assert_eq!(answers, !all.contains("is not known"), "{all}");
     let about = |line: &str| {
-        line.split_once(&format!("{shown}: ")).map(|(mark, text)| format!("{}{text}", mark.trim_end()))
+        let (mark, text) = line.split_once(&format!("{shown}:"))?;
+        Some(format!("{}{}", mark.trim_end(), text.trim_start()))
     };
     (output.status.success(), all.lines().filter_map(about).collect())
 }
@@ -104,7 +110,7 @@ async fn what_does_not_work_is_named_with_the_providers_own_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_no_relay_would_take_says_why() {
     let (content, lines) = check("typo", json!([{ "kind": "openai", "modle": "x" }])).await;
-    assert!(!content && lines[0].contains("legs[0].modle"), "{lines:?}");
+    assert!(!content && lines[0].contains("1: `legs[0].modle` is not known"), "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use patchcord::agent_file::AgentFile;
 use serde_json::{Value, json};
 
 use crate::scene::{config, gate, minter, with};
@@ -9,13 +10,17 @@ use crate::scene::{config, gate, minter, with};
 #[test]
 fn every_agent_to_copy_is_taken_with_all_that_it_asks_for() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/agents");
-    let readme = include_str!("../../README.md");
+    let pages = [include_str!("../../README.md"), include_str!("../../docs/standalone.md")];
     let mut seen = 0;
     for entry in std::fs::read_dir(directory).unwrap() {
         let file = entry.unwrap().path();
         let name = file.file_name().unwrap().to_str().unwrap();
-        assert!(readme.contains(&format!("docs/agents/{name}")), "the README does not speak of {name}");
-        let agent: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        assert!(
+            pages.iter().any(|page| page.contains(&format!("agents/{name}"))),
+            "no page speaks of {name}"
+        );
+        let agent = AgentFile::read(file.to_str().unwrap()).unwrap_or_else(|faults| panic!("{faults}"));
+        let agent = Value::Object(agent.fields().clone());
         let mut claims = with(agent.clone());
         // The relay's own keys are not there.
         let keys = json!({ "openai": "k", "deepgram": "k", "groq": "k", "elevenlabs": "k" });

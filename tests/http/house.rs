@@ -116,6 +116,7 @@ pub async fn open_with(variables: &[(&str, &str)], head: Duration, connections: 
         slots: slots.clone(),
         switchboard: Toy { asks: send, admitted: admitted.clone(), life: life.clone() },
         phone,
+        reception: None,
         since: Instant::now(),
     };
     let limits = Limits { head, connections };

@@ -125,7 +125,7 @@ impl Providers {
     }
 
     fn say_over(&self, as_json: bool, violations: &[(&'static str, String)]) {
-        let asked = self.twilio.asked();
+        let (asked, placed) = (self.twilio.asked(), self.twilio.placed());
         if as_json {
             let violations: Vec<Value> =
                 violations.iter().map(|(who, what)| json!({ "provider": who, "text": what })).collect();
@@ -133,13 +133,23 @@ impl Providers {
                 .iter()
                 .map(|asked| json!({ "call": asked.call, "wish": format!("{:?}", asked.wish), "status": asked.status }))
                 .collect();
-            return say(&json!({ "event": "over", "connections": self.connections(), "violations": violations, "twilio_asked": asked }).to_string());
+            let placed: Vec<Value> = placed
+                .iter()
+                .map(|placed| json!({ "call": placed.call, "status": placed.status, "webhook": placed.document.as_ref().map(|it| it.as_ref().err()) }))
+                .collect();
+            return say(&json!({ "event": "over", "connections": self.connections(), "violations": violations, "twilio_asked": asked, "twilio_placed": placed }).to_string());
         }
         for asked in asked {
             say(&format!(
                 "Twilio was asked to change {}: {:?}, answered {}",
                 asked.call, asked.wish, asked.status
             ));
+        }
+        for placed in placed {
+            say(&format!("Twilio was asked to place {:?}, answered {}", placed.call, placed.status));
+            if let Some(Err(why)) = placed.document {
+                say(&format!("its webhook was no good: {why}"));
+            }
         }
         for (who, what) in violations {
             say(&format!("violation: {who}: {what}"));

@@ -54,7 +54,7 @@ fn close(rest: &mut &str, name: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn unescaped(text: &str) -> Result<String, String> {
+pub(super) fn unescaped(text: &str) -> Result<String, String> {
     let mut plain = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {

@@ -1,4 +1,5 @@
-//! A pretend Twilio REST API: it changes calls of the pretend phone as the real one does, and notes who asked for what.
+//! A pretend Twilio: its REST API changes calls of the pretend phone and places new ones as the real one does, and notes
+//! who asked for what; and it asks main apps for instructions ([`webhook`]).
 //!
 //! A call that is moved or completed loses its media stream at once, and the answer to the request may come before or
 //! after that. What the real one would refuse is refused with its status, code and shape. A violation is what no client
@@ -7,7 +8,13 @@
 
 mod answer;
 mod document;
+mod placing;
 mod request;
+mod stream;
+pub mod webhook;
+
+pub use placing::Placed;
+pub use stream::{StreamDocument, stream_document};
 
 use crate::{Waited, accept, http, line::Wire, phone::PhoneLine, waited};
 use answer::Answer;
@@ -42,6 +49,8 @@ struct Shared {
     troubles: Mutex<VecDeque<Trouble>>,
     /// What may be dialled.
     allowed: Mutex<Vec<String>>,
+    /// Who may place calls: the auth token and the numbers of an account.
+    accounts: Mutex<HashMap<String, (String, Vec<String>)>>,
     /// Every answer takes so long.
     latency: Mutex<Duration>,
     /// Every key but one with `invalid` in it, and every call: for those who bring a phone of their own.
@@ -54,6 +63,8 @@ struct Shared {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub asked: Vec<Asked>,
+    /// Calls that somebody wanted to be placed.
+    pub placed: Vec<Placed>,
     pub violations: Vec<String>,
 }
 
@@ -110,6 +121,7 @@ impl Twilio {
             changed: Mutex::default(),
             troubles: Mutex::default(),
             allowed: Mutex::default(),
+            accounts: Mutex::default(),
             latency: Mutex::default(),
             easy,
             ledger: watch::Sender::default(),
@@ -131,6 +143,12 @@ impl Twilio {
     /// Another number than these is not dialled.
     pub fn may_dial(&self, target: &str) {
         lock(&self.shared.allowed).push(target.to_owned());
+    }
+
+    /// An account that can place calls from these numbers. Its auth token is a key, and signs its webhooks.
+    pub fn has_account(&self, sid: &str, auth_token: &str, numbers: &[&str]) {
+        let numbers = numbers.iter().map(|number| (*number).to_owned()).collect();
+        lock(&self.shared.accounts).insert(sid.to_owned(), (auth_token.to_owned(), numbers));
     }
 
     /// This call goes over the account, and can be changed while it lasts.
@@ -156,6 +174,17 @@ impl Twilio {
         self.shared.ledger.borrow().violations.clone()
     }
 
+    pub fn placed(&self) -> Vec<Placed> {
+        self.shared.ledger.borrow().placed.clone()
+    }
+
+    /// Waits until the answer to a placed call's webhook is there, `before` others being older.
+    pub async fn connected(&self, before: usize, limit: Duration) -> Result<Placed, Waited> {
+        let ask =
+            |ledger: &Ledger| ledger.placed.get(before).filter(|placed| placed.document.is_some()).cloned();
+        waited::wait_until(&self.shared.ledger.subscribe(), limit, ask).await
+    }
+
     /// Waits for the request that comes after `before` others.
     pub async fn request(&self, before: usize, limit: Duration) -> Result<Asked, Waited> {
         let ask = |ledger: &Ledger| ledger.asked.get(before).cloned();
@@ -177,6 +206,11 @@ async fn serve(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
     let body = http::read_body(&mut wire, &head).await;
     let trouble = lock(&shared.troubles).pop_front();
     let request = request::read(&head, &body);
+    if let Ok(request) = &request
+        && request.call.is_empty()
+    {
+        return shared.place(wire, request, trouble).await;
+    }
     let position = request.as_ref().ok().and_then(|request| shared.position(request));
     let answer = match trouble {
         Some(Trouble::Status(status)) => Some(Answer::status(status)),

@@ -7,10 +7,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub account: String,
+    /// Empty for a call that is to be placed.
     pub call: String,
     pub key: String,
     pub secret: String,
-    fields: Vec<(String, String)>,
+    pub fields: Vec<(String, String)>,
 }
 
 pub(super) fn read(head: &Head, body: &[u8]) -> Result<Request, Answer> {
@@ -19,8 +20,14 @@ pub(super) fn read(head: &Head, body: &[u8]) -> Result<Request, Answer> {
         Answer::error(404, 20404, &message)
     };
     let path: Vec<&str> = head.second().split('/').collect();
-    let ["", "2010-04-01", "Accounts", account, "Calls", call] = path[..] else { return Err(not_found()) };
-    let call = call.strip_suffix(".json").filter(|call| is_sid("CA", call)).ok_or_else(not_found)?;
+    let (account, call) = match path[..] {
+        ["", "2010-04-01", "Accounts", account, "Calls", call] => {
+            let call = call.strip_suffix(".json").filter(|call| is_sid("CA", call));
+            (account, call.ok_or_else(not_found)?)
+        }
+        ["", "2010-04-01", "Accounts", account, "Calls.json"] => (account, ""),
+        _ => return Err(not_found()),
+    };
     if !is_sid("AC", account) {
         return Err(not_found());
     }

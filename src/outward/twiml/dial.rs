@@ -3,6 +3,8 @@
 //! The target comes from a token. Only what is plainly a number, a SIP address or a client's name is taken, and it is
 //! escaped all the same: nothing in it can become an instruction of its own.
 
+use crate::{markup::escaped, outward::number::is_number};
+
 /// Dials this target; `None` when Twilio could not.
 pub fn dial(target: &str) -> Option<String> {
     let noun = match target.split_once(':') {
@@ -22,14 +24,6 @@ fn document(noun: &str, target: &str) -> String {
     format!("<Response><Dial answerOnBridge=\"true\"><{noun}>{target}</{noun}></Dial></Response>")
 }
 
-/// E.164: `+`, a country's code, at most 15 digits.
-fn is_number(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('+') else { return false };
-    (7..=15).contains(&digits.len())
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && !digits.starts_with('0')
-}
-
 /// `user@host` with a port and parameters, as RFC 3261 writes it, without a password and headers.
 fn is_sip(address: &str) -> bool {
     let Some((user, host)) = address.split_once('@') else { return false };
@@ -46,21 +40,6 @@ fn is_sip(address: &str) -> bool {
 fn is_client(name: &str) -> bool {
     (1..=120).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@+".contains(&byte))
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&apos;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]
@@ -117,10 +96,5 @@ mod tests {
         ] {
             assert_eq!(dial(target), None, "{target}");
         }
-    }
-
-    #[test]
-    fn what_is_escaped_cannot_end_its_element() {
-        assert_eq!(escaped(r#"<&>"'"#), "&lt;&amp;&gt;&quot;&apos;");
     }
 }

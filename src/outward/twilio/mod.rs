@@ -1,17 +1,20 @@
-//! How is Twilio told to move a caller, or to end the line?
+//! How is Twilio told to move a caller, or to end the line? To place a call: [`create`].
 //!
 //! One request updates the call; it needs the account's key, which the main app lends in its token. Twilio ends the
 //! media stream the moment it accepts, so whoever asks must have let the agent finish. Where the API is, is the
 //! relay's own setting: a token cannot send its key, or ours, anywhere else.
 
+mod create;
+
 use std::{fmt, time::Duration};
 
 use bytes::BytesMut;
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
+pub use self::create::{NewCall, NotPlaced};
 use super::requests::Clients;
 
 /// Twilio's API. Clones share connections.
@@ -103,20 +106,21 @@ impl Twilio {
             Update::Document(twiml) => ("Twiml", twiml.as_str()),
             Update::Completed => ("Status", "completed"),
         };
-        let sent = self
-            .clients
+        let sent = self.request(url, account).body(form(&[(name, value)])).send().await;
+        match sent {
+            Ok(response) => judge(response, *update == Update::Completed).await,
+            Err(error) => Err(Tried { again: error.is_connect(), why: Refused::Unreachable }),
+        }
+    }
+
+    /// A form for Twilio, on behalf of this account.
+    fn request(&self, url: Url, account: &Account) -> RequestBuilder {
+        self.clients
             .next()
             .post(url)
             .basic_auth(account.key.expose_secret(), Some(account.secret.expose_secret()))
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json")
-            .body(form(name, value))
-            .send()
-            .await;
-        match sent {
-            Ok(response) => judge(response, *update == Update::Completed).await,
-            Err(error) => Err(Tried { again: error.is_connect(), why: Refused::Unreachable }),
-        }
     }
 }
 
@@ -145,24 +149,33 @@ async fn judge(response: Response, ending: bool) -> Result<(), Tried> {
 }
 
 /// Twilio's own code in its error, such as 20003. Its words are not repeated: they may repeat ours.
-async fn code(mut response: Response) -> Option<u64> {
+async fn code(response: Response) -> Option<u64> {
+    code_of(&whole(response).await?)
+}
+
+fn code_of(body: &[u8]) -> Option<u64> {
     #[derive(Deserialize)]
     struct Body {
         code: u64,
     }
+    serde_json::from_slice::<Body>(body).ok().map(|body| body.code)
+}
+
+/// The body, unless it is too long or breaks off.
+async fn whole(mut response: Response) -> Option<BytesMut> {
     let mut body = BytesMut::new();
     while let Some(piece) = response.chunk().await.ok()? {
         body.extend_from_slice(&piece);
-        if body.len() > LONGEST_ERROR {
+        if body.len() > LONGEST_ANSWER {
             return None;
         }
     }
-    serde_json::from_slice::<Body>(&body).ok().map(|body| body.code)
+    Some(body)
 }
 
-fn form(name: &str, value: &str) -> String {
+fn form(fields: &[(&str, &str)]) -> String {
     let mut url = Url::parse("form:").expect("a scheme is a URL");
-    url.query_pairs_mut().append_pair(name, value);
+    url.query_pairs_mut().extend_pairs(fields);
     url.query().unwrap_or_default().to_owned()
 }
 
@@ -204,8 +217,8 @@ const PATIENCE: Duration = Duration::from_secs(7);
 /// After "too many requests" and after a broken server alike: the caller listens to silence.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// Twilio's errors have a few hundred bytes.
-const LONGEST_ERROR: usize = 16 << 10;
+/// Twilio's errors have a few hundred bytes, its calls two thousand.
+const LONGEST_ANSWER: usize = 16 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -243,7 +256,10 @@ mod tests {
 
     #[test]
     fn a_form_says_what_was_meant() {
-        assert_eq!(form("Twiml", "<a b=\"c\">+1&é</a>"), "Twiml=%3Ca+b%3D%22c%22%3E%2B1%26%C3%A9%3C%2Fa%3E");
+        assert_eq!(
+            form(&[("Twiml", "<a b=\"c\">+1&é</a>")]),
+            "Twiml=%3Ca+b%3D%22c%22%3E%2B1%26%C3%A9%3C%2Fa%3E"
+        );
     }
 
     #[test]
