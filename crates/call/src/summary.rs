@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    EndReason, Failure, FailureKind, ItemId, Meter, Oddity, ToolEnd, ToolId, Turn, TurnTold, transcript::Line,
-    transcript::Speaker, transcript::ToolLine,
+    EndReason, Failure, FailureKind, ItemId, Meter, Oddity, ToolEnd, ToolId, Turn, TurnTold,
+    transcript::Line, transcript::Speaker, transcript::ToolLine,
 };
 
 /// Something worth a log line, a number or a look, that no socket needs to know.

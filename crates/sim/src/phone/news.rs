@@ -58,7 +58,9 @@ mod tests {
         assert!(take(options.news.as_ref(), now, text));
         assert_eq!(news.try_recv().unwrap().1, json!({ "kind": "live" }));
         assert!(!take(None, now, text));
-        for other in [r#"{"event":"media","streamSid":"MZ1"}"#, r#"{"event":"news","streamSid":"MZ1"}"#, "{", ""] {
+        for other in
+            [r#"{"event":"media","streamSid":"MZ1"}"#, r#"{"event":"news","streamSid":"MZ1"}"#, "{", ""]
+        {
             assert!(!take(options.news.as_ref(), now, other), "{other}");
         }
     }
