@@ -107,7 +107,7 @@ pub(super) fn list(names: &[&str]) -> String {
 }
 
 /// The known name that somebody probably meant: equal but for case and separators, or one or two slips away.
-pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let bare = |text: &str| {
         text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
     };

@@ -66,6 +66,8 @@ use self::{
 };
 
 #[cfg(feature = "tools")]
+pub(crate) use self::fault::nearest;
+#[cfg(feature = "tools")]
 pub use self::schema::schema;
 pub use self::{
     config::Config,
