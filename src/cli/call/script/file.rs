@@ -139,12 +139,12 @@ fn step(path: &Path, fields: &Fields<'_>, within: u64) -> Step {
         expects: expects(fields),
         within: Duration::from_millis(fields.number("within_ms", WAITS).unwrap_or(within)),
     };
-    if step.action.is_none() && step.expects.is_empty() {
+    let all_known = fields.no_more();
+    if all_known && step.action.is_none() && step.expects.is_empty() {
         let text = "this step does nothing and expects nothing: it needs one of ";
         let all: Vec<_> = ACTIONS.iter().chain(EXPECTATIONS).copied().collect();
         fields.problem(&fields.at, text.to_owned() + &all.join(", "));
     }
-    fields.no_more();
     step
 }
 
@@ -378,7 +378,7 @@ mod tests {
         assert_eq!(step.action, Some(Action::Say(Speech { text, audio })));
         assert_eq!(step.within, Duration::from_secs(9));
         let fields: Vec<_> = step.expects.iter().map(|one| (one.field, one.line)).collect();
-        assert_eq!(fields, [("calls_tool", 22), ("answers_within_ms", 24), ("agent_says", 25)]);
+        assert_eq!(fields, [("calls_tool", 21), ("answers_within_ms", 23), ("agent_says", 24)]);
         assert_eq!(script.steps[0].within, Duration::from_secs(4));
     }
 
@@ -429,8 +429,8 @@ mod tests {
 
     #[test]
     fn several_mistakes_are_told_at_once() {
-        let problem = read("[[step]]\nsya = \"x\"\nagent_say = \"x\"\n").err().unwrap();
-        assert_eq!(problem.lines().count(), 3, "{problem}");
+        let problem = read("[[step]]\nsays = \"x\"\nagent_say = \"x\"\n").err().unwrap();
+        assert_eq!(problem.lines().count(), 2, "{problem}");
     }
 
     #[test]

@@ -159,7 +159,7 @@ pub(in crate::cli::call) fn has_finished(diary: &Diary, since: Duration, now: &N
 
 /// When the caller had said what is to be answered; nothing while it is still being said.
 pub(in crate::cli::call) fn asked(diary: &Diary, since: Duration) -> Option<Duration> {
-    match diary.of(Side::Caller).rfind(|one| one.from >= since) {
+    match diary.of(Side::Caller).find(|one| one.from >= since) {
         Some(spoke) => spoke.to,
         None => Some(since), // a key, or the call itself
     }

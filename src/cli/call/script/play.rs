@@ -156,7 +156,7 @@ impl Hand<'_> {
                     self.session.phone.press(key);
                     self.session.until(BETWEEN_KEYS, |_, _| None::<()>).await;
                 }
-                self.owed = false;
+                self.owed = true;
                 Outcome::Passed("pressed".to_owned())
             }
             Action::Wait(time) => {

@@ -134,9 +134,10 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// To be called when all fields were asked for: what is left was meant differently.
-    pub fn no_more(&self) {
+    /// To be called when all fields were asked for: what is left was meant differently. True when nothing was left.
+    pub fn no_more(&self) -> bool {
         let known: Vec<&str> = self.known.borrow().iter().copied().collect();
+        let all_known = self.table.iter().all(|(key, _)| known.contains(&&**key.get_ref()));
         for (key, _) in self.table.iter().filter(|(key, _)| !known.contains(&&**key.get_ref())) {
             let name: String = key.get_ref().chars().take(LONGEST_NAME).collect();
             let advice = match nearest(&name, &known) {
@@ -145,6 +146,7 @@ impl<'a> Fields<'a> {
             };
             self.sheet.problem(&key.span(), format!("`{name}` is not known in `{}`: {advice}", self.name));
         }
+        all_known
     }
 
     pub fn problem(&self, at: &Range<usize>, what: impl Into<String>) {

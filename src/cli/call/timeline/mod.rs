@@ -119,7 +119,12 @@ fn stretch_of(svg: &mut String, axis: &Axis, stretch: &Stretch, diary: &Diary) {
     svg.push_str("</g>\n");
     let Some(cut) = stretch.cut else { return };
     let next = diary.of(Side::Agent).find(|one| one.from >= to).map_or(axis.length, |one| one.from);
-    let _ = write!(svg, "<g class=\"cut\" data-at-ms=\"{}\" data-never-heard-ms=\"{}\">", to.as_millis(), cut.as_millis());
+    let _ = write!(
+        svg,
+        "<g class=\"cut\" data-at-ms=\"{}\" data-never-heard-ms=\"{}\">",
+        to.as_millis(),
+        cut.as_millis()
+    );
     let _ = write!(svg, "<title>cut off at {}: {} ms were never heard</title>", clock(to), cut.as_millis());
     pieces(svg, axis, stretch.side, to, (to + cut).min(next));
     svg.push_str("</g>\n");
@@ -129,7 +134,11 @@ fn pieces(svg: &mut String, axis: &Axis, side: Side, from: Duration, to: Duratio
     for piece in axis.pieces(from, to) {
         let y = HEAD + piece.row as f64 * ROW + lane(side) - 20.0;
         let width = (piece.to - piece.from).max(1.0);
-        let _ = write!(svg, "<rect x=\"{:.1}\" y=\"{y:.0}\" width=\"{width:.1}\" height=\"40\" rx=\"3\"/>", piece.from);
+        let _ = write!(
+            svg,
+            "<rect x=\"{:.1}\" y=\"{y:.0}\" width=\"{width:.1}\" height=\"40\" rx=\"3\"/>",
+            piece.from
+        );
     }
 }
 
@@ -208,7 +217,8 @@ mod tests {
 
     fn talk() -> Diary {
         let segments = vec![("decided".to_owned(), ms(300)), ("thought".to_owned(), ms(100))];
-        let turn = Turn { number: 1, at: Some(ms(2_010)), silence: Some(ms(400)), segments, interrupted: true };
+        let turn =
+            Turn { number: 1, at: Some(ms(2_010)), silence: Some(ms(400)), segments, interrupted: true };
         diary([
             (1_000, Fact::Begins(Side::Caller)),
             (2_000, Fact::Stops(Side::Caller)),
@@ -270,7 +280,8 @@ mod tests {
             fact(&mut talk, at + 500, Fact::Begins(Side::Agent));
             fact(&mut talk, at + 900, cleared(500));
         }
-        let noise: Vec<u8> = (0..3_600 * 8_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let noise: Vec<u8> =
+            (0..3_600 * 8_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let svg = svg("long", &talk, &noise, &noise);
         assert!(svg.len() < 6_000_000, "{} bytes", svg.len());
         assert!(svg.contains("data-length-ms=\"3600000\""));

@@ -56,7 +56,12 @@ pub(super) fn draw(svg: &mut String, axis: &Axis, diary: &Diary) {
         }
         let (row, x) = axis.place(answer.from);
         let y = HEAD + row as f64 * ROW + LANE + 9.0;
-        let _ = writeln!(svg, "<text class=\"ms\" x=\"{:.1}\" y=\"{y:.0}\">{} ms</text></g>", x + 4.0, silence.as_millis());
+        let _ = writeln!(
+            svg,
+            "<text class=\"ms\" x=\"{:.1}\" y=\"{y:.0}\">{} ms</text></g>",
+            x + 4.0,
+            silence.as_millis()
+        );
     }
 }
 
@@ -64,7 +69,8 @@ fn bars(svg: &mut String, axis: &Axis, from: Duration, to: Duration) {
     for piece in axis.pieces(from, to) {
         let y = HEAD + piece.row as f64 * ROW + LANE;
         let width = piece.to - piece.from;
-        let _ = write!(svg, "<rect x=\"{:.1}\" y=\"{y:.0}\" width=\"{width:.1}\" height=\"10\"/>", piece.from);
+        let _ =
+            write!(svg, "<rect x=\"{:.1}\" y=\"{y:.0}\" width=\"{width:.1}\" height=\"10\"/>", piece.from);
     }
 }
 
@@ -76,7 +82,8 @@ fn turn_at(diary: &Diary, stop: Duration) -> Option<&Turn> {
 }
 
 fn parts(turn: &Turn) -> String {
-    let parts: Vec<_> = turn.segments.iter().map(|(name, time)| format!("{name} {}", time.as_millis())).collect();
+    let parts: Vec<_> =
+        turn.segments.iter().map(|(name, time)| format!("{name} {}", time.as_millis())).collect();
     let at = turn.at.map(|at| format!("; it began at {}", clock(at))).unwrap_or_default();
     parts.join(", ") + &at
 }

@@ -43,7 +43,11 @@ pub(super) fn legend(svg: &mut String, top: f64) {
             "interrupted" => format!("<path d=\"M{:.0} {:.0}v10m-4 -6l4 6l4 -6\"/>", x + 6.0, y - 9.0),
             _ => format!("<rect x=\"{x:.0}\" y=\"{:.0}\" width=\"12\" height=\"10\"/>", y - 9.0),
         };
-        let _ = writeln!(svg, "<g class=\"{class}\">{sign}</g><text class=\"note\" x=\"{:.0}\" y=\"{y:.0}\">{text}</text>", x + 17.0);
+        let _ = writeln!(
+            svg,
+            "<g class=\"{class}\">{sign}</g><text class=\"note\" x=\"{:.0}\" y=\"{y:.0}\">{text}</text>",
+            x + 17.0
+        );
         x += 36.0 + text.chars().count() as f64 * 5.1;
     }
     debug_assert!(x < RIGHT + 36.0, "the legend has room in one row");

@@ -76,6 +76,8 @@ fn draw_block(svg: &mut String, side: Side, block: &Block<'_>, width: f64) {
     };
     let letters = ((width / LETTER) as usize).max(4);
     let rows = wrap(&block.words, letters, most);
+    // Close to the sound, however few there are.
+    let top = top + most.saturating_sub(rows.len()) as f64 * LINE;
     let title: String = block.title.chars().take(LONGEST).collect();
     // Writing to a string cannot fail.
     let _ = write!(svg, "<text class=\"words {}\"><title>{}</title>", side.name(), escape(&title));
@@ -101,7 +103,7 @@ fn wrap<'a>(words: &[Word<'a>], letters: usize, most: usize) -> Vec<Vec<Word<'a>
     let mut used = 0;
     for (word, heard) in words {
         let length = word.chars().count();
-        if used > 0 && used + 1 + length > letters {
+        if used > 0 && used + length > letters {
             if rows.len() == most {
                 rows[most - 1].push(("…", *heard));
                 return rows;
@@ -131,10 +133,12 @@ mod tests {
 
     #[test]
     fn words_fill_their_rows_and_what_has_no_room_ends_in_dots() {
-        let words: Vec<Word<'_>> = "one two three four five six".split(' ').map(|word| (word, true)).collect();
+        let words: Vec<Word<'_>> =
+            "one two three four five six".split(' ').map(|word| (word, true)).collect();
         let shown = |letters, most| {
             let rows = wrap(&words, letters, most);
-            let texts = rows.iter().map(|row| row.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" "));
+            let texts =
+                rows.iter().map(|row| row.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" "));
             texts.collect::<Vec<_>>()
         };
         assert_eq!(shown(9, 3), ["one two", "three", "four five …"]);
