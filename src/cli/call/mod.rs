@@ -102,6 +102,19 @@ fn called(path: &Path, name: Option<&str>) -> PathBuf {
 }
 
 #[cfg(test)]
+impl Call {
+    /// Nothing is printed, and nothing written.
+    fn quiet() -> Self {
+        #[derive(Debug, clap::Parser)]
+        struct Words {
+            #[command(flatten)]
+            call: Call,
+        }
+        <Words as clap::Parser>::parse_from(["call", "--json"]).call
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

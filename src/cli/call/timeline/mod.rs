@@ -4,6 +4,8 @@
 //! The axis is the phone's own clock, as in its recording. Data attributes say begin and end of each stretch in
 //! milliseconds, so that a program can read the picture too. No script, nothing from elsewhere, light and dark.
 
+#[cfg(test)]
+mod agrees;
 mod axis;
 mod silences;
 mod sound;
