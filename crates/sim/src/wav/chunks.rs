@@ -46,7 +46,7 @@ pub(super) fn find(file: &[u8]) -> Result<(Format, Range<usize>), String> {
 fn after(file: &[u8], end: usize, size: u64) -> usize {
     let forgotten =
         || file.get(end..end + 4).is_some_and(|name| name.iter().all(|c| c.is_ascii_graphic() || *c == b' '));
-    if size % 2 == 0 || forgotten() { end } else { end + 1 }
+    if size.is_multiple_of(2) || forgotten() { end } else { end + 1 }
 }
 
 /// From here to the end there are chunks and nothing else.

@@ -43,7 +43,7 @@ pub(super) fn spoken(look: &Look, line: &Line) -> String {
 }
 
 fn text(look: &Look, line: &Line) -> String {
-    let Some((heard, _)) = &line.heard else { return format!("“{}”", line.said) };
+    let Some((heard, _)) = &line.heard else { return format!("“{}”", line.said.trim()) };
     let rest = line.said.strip_prefix(heard.as_str()).unwrap_or_default().trim();
     match (rest.is_empty(), look.colours) {
         (true, _) => format!("“{heard}”"),
@@ -76,12 +76,10 @@ pub(super) fn picture(
         let all = wrapped(&text(&Look { colours: false, ..look.clone() }, line), wide);
         let skipped = all.len().saturating_sub(LONGEST);
         for (nth, part) in all[skipped..].iter().enumerate() {
-            let lead = if nth == 0 {
-                look.line(line.from, line.who.name(), "")
-            } else {
-                " ".repeat(lead.chars().count())
-            };
-            rows.push(lead.trim_end_matches(' ').to_owned() + " " + part);
+            rows.push(match nth {
+                0 => look.line(line.from, line.who.name(), part),
+                _ => " ".repeat(lead.chars().count()) + part,
+            });
         }
     }
     let room = height.saturating_sub(2).max(1);
@@ -190,6 +188,8 @@ mod tests {
         let rows = picture(&Look::default(), (80, 24), &diary, &NOW, [0.0, 1.0]);
         assert!(rows.last().unwrap().contains("812 ms: decided 812"), "{rows:?}");
         assert_eq!(rows.iter().filter(|row| row.contains('█')).count(), 1);
+        let blank = " ".repeat(19);
+        assert!(rows[1].starts_with(&blank) && !rows[1].starts_with(&(blank + " ")), "{rows:?}");
     }
 
     #[test]
