@@ -11,10 +11,7 @@ use super::{
     diary::{Diary, Side},
     fit,
     place::{Placed, greets, place},
-    script::{
-        judge::{Now, has_finished},
-        play::without_tail,
-    },
+    script::{has_finished, judge::Now, play::without_tail},
     session::Session,
     target, write_files,
 };

@@ -39,15 +39,14 @@ pub(super) async fn place(
         }
         None => {
             let stage = Stage::set(0, Keys::default()).await?;
-            let mut agent = agent.clone();
-            let mut app = None;
+            let app = App::start().await?;
+            let agent = stand_in(agent, script, &app)?;
             if let Some(script) = script {
                 teach(&stage, script);
-                agent = stand_in(&agent, script, app.insert(App::start().await?));
             }
             let news = overhear(stage.news());
             let options = stage.phone(&agent);
-            (Some(stage), app, options, Some(news))
+            (Some(stage), Some(app), options, Some(news))
         }
     };
     let start = Instant::now();

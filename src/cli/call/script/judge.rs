@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
-use super::{Expect, Wanted};
-use crate::cli::call::diary::{Diary, Line, Side, ToolCall};
+use super::{
+    Expect,
+    scope::{answered, calls, has_finished, heard, joined, of, said},
+    wording::{clock, expected, got_heard, got_said, got_understood, mismatch, missing, shown},
+};
+use crate::cli::call::diary::{Diary, Side, ToolCall};
 
 /// The phone at this moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,25 +45,25 @@ pub(in crate::cli::call) fn judge(expect: &Expect, diary: &Diary, since: Duratio
     let met = |got: String| Verdict::Met(got);
     let fail = |got: String| Verdict::Failed(Failed { expected: expected(expect), got });
     match expect {
-        Expect::Says(wanted) => match fits(wanted, &said(diary, since)) {
+        Expect::Says(wanted) => match wanted.is_in(&said(diary, since)) {
             true => met(got_said(diary, since)),
             false => Verdict::Open,
         },
-        Expect::SaysNot(wanted) => match any(wanted, &said(diary, since)) {
+        Expect::SaysNot(wanted) => match wanted.found_in(&said(diary, since)) {
             Some(words) => fail(format!("it said “{words}”: {}", got_said(diary, since))),
             None if finished && diary.is_told => met(got_said(diary, since)),
             None => Verdict::Open,
         },
-        Expect::Heard(wanted) => match fits(wanted, &heard(diary, since, finished)) {
+        Expect::Heard(wanted) => match wanted.is_in(&heard(diary, since, finished)) {
             true => met(got_heard(diary, since)),
             false => Verdict::Open,
         },
-        Expect::NotHeard(wanted) => match any(wanted, &heard(diary, since, finished)) {
+        Expect::NotHeard(wanted) => match wanted.found_in(&heard(diary, since, finished)) {
             Some(words) => fail(format!("“{words}” was heard: {}", got_heard(diary, since))),
             None if finished && diary.is_told => met(got_heard(diary, since)),
             None => Verdict::Open,
         },
-        Expect::Understood(wanted) => match fits(wanted, &joined(of(diary, Side::Caller, since))) {
+        Expect::Understood(wanted) => match wanted.is_in(&joined(of(diary, Side::Caller, since))) {
             true => met(got_understood(diary, since)),
             false => Verdict::Open,
         },
@@ -148,188 +150,14 @@ pub(in crate::cli::call) fn too_late(expect: &Expect, diary: &Diary, since: Dura
 pub(in crate::cli::call) const NOT_TOLD: &str = "this relay does not tell its phone what is said. It does on the \
     address …/stream/browser when it runs with PHONE_PAGE=true; carriers' addresses carry sound and no words";
 
-/// The agent has answered since then, waits for no tool, and has been silent for a while.
-pub(in crate::cli::call) fn has_finished(diary: &Diary, since: Duration, now: &Now) -> bool {
-    let asked = asked(diary, since);
-    let spoke =
-        asked.is_some_and(|asked| diary.of(Side::Agent).any(|one| one.to.is_none_or(|to| to > asked)));
-    let works = diary.tools.iter().any(|tool| tool.at >= since && tool.outcome.is_none());
-    spoke && !works && !now.playing && now.quiet_for.is_some_and(|quiet| quiet >= QUIET)
-}
-
-/// When the caller had said what is to be answered; nothing while it is still being said.
-pub(in crate::cli::call) fn asked(diary: &Diary, since: Duration) -> Option<Duration> {
-    match diary.of(Side::Caller).find(|one| one.from >= since) {
-        Some(spoke) => spoke.to,
-        None => Some(since), // a key, or the call itself
-    }
-}
-
-/// From the caller's last sound to the first of the answer, as this phone heard it.
-fn answered(diary: &Diary, since: Duration) -> Option<Duration> {
-    let stop = asked(diary, since)?;
-    let answer = diary.of(Side::Agent).find(|one| one.from >= since && one.to.is_none_or(|to| to > stop))?;
-    Some(answer.from.saturating_sub(stop))
-}
-
-fn of(diary: &Diary, side: Side, since: Duration) -> impl Iterator<Item = &Line> {
-    diary.lines.iter().filter(move |line| line.who == side && line.from >= since)
-}
-
-fn joined<'a>(lines: impl Iterator<Item = &'a Line>) -> String {
-    lines.map(|line| line.said.as_str()).collect::<Vec<_>>().join(" ")
-}
-
-fn said(diary: &Diary, since: Duration) -> String {
-    joined(of(diary, Side::Agent, since))
-}
-
-/// What was cut counts as soon as it is known how much was heard; the rest when the agent has finished.
-fn heard(diary: &Diary, since: Duration, finished: bool) -> String {
-    let heard = heard_lines(diary, since).filter(|line| line.heard.is_some() || finished);
-    heard.map(Line::heard).collect::<Vec<_>>().join(" ")
-}
-
-/// What began since then, or was cut since then.
-fn heard_lines(diary: &Diary, since: Duration) -> impl Iterator<Item = &Line> {
-    let cut = move |line: &Line| line.heard.as_ref().is_some_and(|(_, at)| *at >= since);
-    diary.lines.iter().filter(move |line| line.who == Side::Agent && (line.from >= since || cut(line)))
-}
-
-fn calls(diary: &Diary, since: Duration) -> impl Iterator<Item = &ToolCall> {
-    diary.tools.iter().filter(move |tool| tool.at >= since)
-}
-
-fn fits(wanted: &Wanted, text: &str) -> bool {
-    let mut each = wanted.patterns.iter().map(|pattern| pattern.is_in(text));
-    if wanted.any { each.any(|fits| fits) } else { each.all(|fits| fits) }
-}
-
-fn any<'a>(wanted: &'a Wanted, text: &str) -> Option<&'a str> {
-    wanted.patterns.iter().find(|pattern| pattern.is_in(text)).map(|pattern| pattern.written.as_str())
-}
-
-/// What a tool's call lacks.
-fn mismatch(call: &ToolCall, tool: &str, arguments: Option<&Value>, outcome: Option<&str>) -> Vec<String> {
-    let mut wrong = Vec::new();
-    if call.name != tool {
-        return vec![format!("that is not {tool}")];
-    }
-    if let Some(wanted) = arguments {
-        match &call.arguments {
-            Some(found) => differences("", wanted, found, &mut wrong),
-            None => wrong.push("its arguments were not told: they are no JSON, or too long".to_owned()),
-        }
-    }
-    if let Some(wanted) = outcome.filter(|wanted| call.outcome.as_deref() != Some(wanted)) {
-        let found = call.outcome.as_deref().unwrap_or("it is still running");
-        wrong.push(format!("its outcome should be {wanted}, and is: {found}"));
-    }
-    wrong
-}
-
-/// Where `found` lacks something of `wanted`. What it has besides does not matter.
-fn differences(path: &str, wanted: &Value, found: &Value, wrong: &mut Vec<String>) {
-    let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    match (wanted, found) {
-        (Value::Object(wanted), Value::Object(found)) => {
-            for (name, value) in wanted {
-                match found.get(name) {
-                    Some(found) => differences(&at(name), value, found, wrong),
-                    None => wrong.push(format!("`{}` should be {value}, and is not there", at(name))),
-                }
-            }
-        }
-        (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() => {}
-        (wanted, found) if wanted == found => {}
-        (wanted, found) => wrong.push(format!("`{path}` should be {wanted}, and is {found}")),
-    }
-}
-
-fn expected(expect: &Expect) -> String {
-    let list = |wanted: &Wanted| {
-        let all: Vec<_> = wanted.patterns.iter().map(|pattern| format!("“{}”", pattern.written)).collect();
-        all.join(if wanted.any { " or " } else { " and " })
-    };
-    match expect {
-        Expect::Says(wanted) => format!("the agent says {}", list(wanted)),
-        Expect::SaysNot(wanted) => format!("the agent does not say {}", list(wanted)),
-        Expect::Heard(wanted) => format!("the caller hears {}", list(wanted)),
-        Expect::NotHeard(wanted) => format!("the caller does not hear {}", list(wanted)),
-        Expect::Understood(wanted) => format!("the relay understands {} of the caller", list(wanted)),
-        Expect::AnswersWithin(limit) => format!("the agent answers within {} ms", limit.as_millis()),
-        Expect::Calls { tool, arguments, outcome } => {
-            let with = arguments.as_ref().map(|it| format!(" with {it}")).unwrap_or_default();
-            let end = outcome.as_ref().map(|it| format!(", with the outcome {it}")).unwrap_or_default();
-            format!("the agent calls {tool}{with}{end}")
-        }
-        Expect::CallsNothing => "the agent calls no tool".to_owned(),
-        Expect::Clears(true) => "the playback is cleared".to_owned(),
-        Expect::Clears(false) => "the playback is not cleared".to_owned(),
-        Expect::Ends(Some(reason)) => format!("the call ends: {reason}"),
-        Expect::Ends(None) => "the call ends".to_owned(),
-    }
-}
-
-pub(in crate::cli::call) fn title(expect: &Expect) -> String {
-    expected(expect)
-}
-
-fn quoted<'a>(nothing: &str, lead: &str, texts: impl Iterator<Item = &'a str>) -> String {
-    let all: Vec<_> = texts.filter(|text| !text.is_empty()).map(|text| format!("“{text}”")).collect();
-    if all.is_empty() { nothing.to_owned() } else { format!("{lead} {}", all.join(", then ")) }
-}
-
-fn got_said(diary: &Diary, since: Duration) -> String {
-    let texts = of(diary, Side::Agent, since).map(|line| line.said.as_str());
-    quoted("the agent said nothing", "the agent said", texts)
-}
-
-fn got_heard(diary: &Diary, since: Duration) -> String {
-    let heard =
-        quoted("the caller heard nothing", "the caller heard", heard_lines(diary, since).map(Line::heard));
-    let cut = heard_lines(diary, since).filter(|line| line.heard.is_some());
-    heard + &quoted("", " of", cut.map(|line| line.said.as_str()))
-}
-
-fn got_understood(diary: &Diary, since: Duration) -> String {
-    let texts = of(diary, Side::Caller, since).map(|line| line.said.as_str());
-    quoted("it understood nothing", "it understood", texts)
-}
-
-/// Which of the words never came, when some did.
-fn missing(wanted: &Wanted, text: &str) -> String {
-    if text.is_empty() {
-        return String::new();
-    }
-    let mut words: Vec<_> = wanted.patterns.iter().flat_map(|pattern| pattern.missing(text)).collect();
-    words.dedup();
-    match words.is_empty() {
-        true => "; all the words are there, but not in this order".to_owned(),
-        false => format!("; what is missing: {}", words.join(", ")),
-    }
-}
-
-fn shown(call: &ToolCall) -> String {
-    let arguments = call.arguments.as_ref().map(Value::to_string).unwrap_or_default();
-    let arguments: String = arguments.chars().take(LONGEST_SHOWN).collect();
-    format!("{} {arguments}", call.name).trim_end().to_owned()
-}
-
-pub(in crate::cli::call) fn clock(at: Duration) -> String {
-    format!("{:.2} s", at.as_secs_f64())
-}
-
-/// After so much silence the agent has finished. Voices pause for less between sentences.
-pub(in crate::cli::call) const QUIET: Duration = Duration::from_millis(700);
-
-const LONGEST_SHOWN: usize = 500;
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::{super::Pattern, *};
+    use super::{
+        super::{Pattern, Wanted},
+        *,
+    };
     use crate::cli::call::{
         diary::{
             Fact,

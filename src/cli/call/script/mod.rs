@@ -6,7 +6,9 @@ mod file;
 pub(super) mod judge;
 pub(super) mod play;
 mod pretend;
+mod scope;
 mod sheet;
+mod wording;
 mod words;
 
 use std::{path::PathBuf, time::Duration};
@@ -16,6 +18,8 @@ use serde_json::Value;
 pub(super) use self::{
     file::read,
     pretend::{Pretend, Reply, stand_in, teach},
+    scope::has_finished,
+    wording::clock,
     words::Pattern,
 };
 
@@ -99,6 +103,18 @@ pub(super) enum Expect {
 pub(super) struct Wanted {
     pub patterns: Vec<Pattern>,
     pub any: bool,
+}
+
+impl Wanted {
+    pub fn is_in(&self, text: &str) -> bool {
+        let mut each = self.patterns.iter().map(|pattern| pattern.is_in(text));
+        if self.any { each.any(|fits| fits) } else { each.all(|fits| fits) }
+    }
+
+    /// The first of them that is in it, as it was written.
+    pub fn found_in(&self, text: &str) -> Option<&str> {
+        self.patterns.iter().find(|pattern| pattern.is_in(text)).map(|pattern| pattern.written.as_str())
+    }
 }
 
 impl Expect {

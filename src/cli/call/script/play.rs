@@ -9,7 +9,9 @@ use sim::{ulaw, voice, wav};
 
 use super::{
     Action, Expect, Expected, Script, Speech,
-    judge::{Failed, Now, QUIET, Verdict, asked, clock, has_finished, judge, title, too_late},
+    judge::{Failed, Now, Verdict, judge, too_late},
+    scope::{QUIET, asked, has_finished},
+    wording::{clock, expected},
 };
 use crate::cli::call::{
     diary::{Diary, Side},
@@ -117,8 +119,8 @@ pub(in crate::cli::call) async fn play(
             true => step.expects.iter().map(|_| (Duration::ZERO, Outcome::Skipped)).collect(),
             false => hand.expect(&step.expects, step.within).await,
         };
-        for (expected, (took, outcome)) in step.expects.iter().zip(outcomes) {
-            checks.push(check(expected.line, title(&expected.what), took, outcome));
+        for (one, (took, outcome)) in step.expects.iter().zip(outcomes) {
+            checks.push(check(one.line, expected(&one.what), took, outcome));
             hand.tell(checks.last());
         }
         failed |= checks[before..].iter().any(Check::failed);

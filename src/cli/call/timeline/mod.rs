@@ -20,7 +20,7 @@ use self::axis::{Axis, LEFT, RIGHT, ROW};
 use super::{
     diary::{Diary, Side, Stretch},
     report::escape,
-    script::judge::clock,
+    script::clock,
 };
 
 /// The whole picture. `caller` and `agent` are the recording, as µ-law.

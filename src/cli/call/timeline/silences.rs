@@ -10,7 +10,7 @@ use crate::cli::call::{
     diary::{Diary, Side},
     news::Turn,
     report::escape,
-    script::judge::clock,
+    script::clock,
 };
 
 pub(super) fn draw(svg: &mut String, axis: &Axis, diary: &Diary) {
