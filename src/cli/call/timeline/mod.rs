@@ -166,7 +166,9 @@ fn marks(svg: &mut String, axis: &Axis, diary: &Diary) {
         mark(svg, axis, "tool", tool.at, &tool.name, &about);
     }
     for (at, _, what) in diary.remarks.iter().filter(|(_, who, _)| *who == "caller").take(MOST_DRAWN) {
-        mark(svg, axis, "act", *at, what, what);
+        // Keys come close together.
+        let name = what.strip_prefix("presses ").unwrap_or(what);
+        mark(svg, axis, "act", *at, name, what);
     }
 }
 
