@@ -1,19 +1,22 @@
 //! Would a relay take this agent? Asked before anybody is called, so that a typo has its file and line.
 
-use std::{fs, path::Path, sync::LazyLock};
+use std::{fs, path::Path, sync::LazyLock, time::SystemTime};
 
 use anyhow::bail;
+use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::{
-    gate::{Code, Gate, Refusal},
+    cli::stage::claims,
+    gate::{Code, Gate, Refusal, mint::Minter},
     settings::Settings,
 };
 
 /// Only what is wrong wherever the call goes: which keys, addresses and regions a relay has, it knows itself.
 pub(super) fn agent(agent: &Value) -> Result<(), Refusal> {
     let Some(gate) = &*GATE else { return Ok(()) };
-    match gate.config_of(agent) {
+    let token = Minter::new(&SecretString::from(SECRET)).seal(&claims(agent, Some("CA1"), 60));
+    match gate.open(&token, SystemTime::now()) {
         Err(refusal) if ALWAYS_WRONG.contains(&refusal.code) => Err(refusal),
         Ok(_) | Err(_) => Ok(()),
     }
@@ -46,9 +49,12 @@ fn only_line(text: &str, name: &str) -> Option<usize> {
 static GATE: LazyLock<Option<Gate>> = LazyLock::new(|| {
     let keys = ["OPENAI_API_KEY", "DEEPGRAM_API_KEY", "GROQ_API_KEY", "ELEVENLABS_API_KEY"];
     let mut variables = keys.map(|name| (name, "some".to_owned())).to_vec();
-    variables.push(("RELAY_SECRET", "0".repeat(32)));
+    variables.push(("RELAY_SECRET", SECRET.to_owned()));
     Gate::new(Settings::read(variables).ok()?.for_gate()).ok()
 });
+
+/// This gate lets nobody in anywhere.
+const SECRET: &str = "00000000000000000000000000000000";
 
 const ALWAYS_WRONG: [Code; 7] = [
     Code::ClaimsUnknownField,
@@ -71,6 +77,13 @@ mod tests {
         assert!(agent(&json!({ "agent": { "prompt": "x" }, "legs": [leg] })).is_ok());
         let refusal = agent(&json!({ "agent": { "promt": "x" }, "legs": [leg] })).unwrap_err();
         assert_eq!(refusal.path.as_deref(), Some("agent.promt"));
+        let refusal = agent(&json!({ "agent": { "prompt": "x" }, "leg": [leg] })).unwrap_err();
+        assert_eq!(refusal.path.as_deref(), Some("leg"));
+        let flat = json!({ "prompt": "x", "openAIKey": "sk-x", "voice": "marin" });
+        assert!(agent(&flat).is_ok(), "as apps put it into an address");
+        let reference =
+            json!({ "config": { "url": "https://app.example.com/agent", "sha256": "0".repeat(64) } });
+        assert!(agent(&reference).is_ok(), "nobody fetches it here");
         let elsewhere =
             json!({ "kind": "openai", "model": "m", "base_url": "https://models.example.com/v1" });
         assert!(agent(&json!({ "agent": {}, "legs": [elsewhere] })).is_ok(), "UPSTREAM_ALLOW is the relay's");
