@@ -67,7 +67,7 @@ pub(in crate::cli) struct Turn {
 
 /// `None`: nothing that is shown or asked for.
 pub(super) fn read(news: &Value) -> Option<Told> {
-    let text = |name: &str| news[name].as_str().unwrap_or_default().to_owned();
+    let text = |name: &str| printable(news[name].as_str().unwrap_or_default());
     let ms = |name: &str| Duration::from_millis(news[name].as_u64().unwrap_or(0));
     let number = |name: &str| news[name].as_u64().unwrap_or(0);
     Some(match news["kind"].as_str()? {
@@ -102,17 +102,22 @@ pub(super) fn read(news: &Value) -> Option<Told> {
         "ended" => {
             let cut = news["cut"].as_array().into_iter().flatten();
             let cut =
-                cut.filter_map(|line| Some((line["item"].as_u64()?, line["heard"].as_str()?.to_owned())));
+                cut.filter_map(|line| Some((line["item"].as_u64()?, printable(line["heard"].as_str()?))));
             Told::Ended { reason: text("reason"), text: text("text"), cut: cut.collect() }
         }
         _ => return None,
     })
 }
 
+/// A stranger's text for a terminal: it must not move the cursor or change colours.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 fn turn(news: &Value) -> Turn {
     let ms = |value: &Value| value.as_u64().map(Duration::from_millis);
     let segments = news["segments"].as_array().into_iter().flatten();
-    let segment = |one: &Value| Some((one["name"].as_str()?.to_owned(), ms(&one["ms"])?));
+    let segment = |one: &Value| Some((printable(one["name"].as_str()?), ms(&one["ms"])?));
     Turn {
         number: news["number"].as_u64().unwrap_or(0),
         at: ms(&news["at_ms"]),
@@ -149,6 +154,14 @@ mod tests {
                             "cut": [{ "item": 4, "said": "a b", "heard": "a" }] });
         let told = Told::Ended { reason: "idle".into(), text: "idle".into(), cut: vec![(4, "a".to_owned())] };
         assert_eq!(read(&ended), Some(told));
+    }
+
+    #[test]
+    fn what_a_stranger_says_does_not_move_the_cursor() {
+        let words =
+            json!({ "kind": "words", "who": "agent", "item": 1, "text": "a\u{1b}[2Jb\nc", "whole": true });
+        let text = "a [2Jb c".to_owned();
+        assert_eq!(read(&words), Some(Told::Words { who: Side::Agent, item: 1, text, whole: true }));
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Session {
     /// How the relay closed the line, if it did so as a refusal.
     pub fn refusal(&self) -> Option<String> {
         self.phone.look(|state| match &state.end {
-            Some(PhoneEnd::Closed { code: Some(1008), reason }) => Some(reason.clone()),
+            Some(PhoneEnd::Closed { code: Some(1008), reason }) => Some(news::printable(reason)),
             _ => None,
         })
     }
@@ -203,9 +203,11 @@ fn how(end: &PhoneEnd) -> String {
         }
         PhoneEnd::EndedByCarrier { .. } => "the carrier ended it".to_owned(),
         PhoneEnd::Vanished => "the caller is gone".to_owned(),
-        PhoneEnd::Closed { code: Some(code), reason } => format!("the relay closed it: {code} {reason}"),
+        PhoneEnd::Closed { code: Some(code), reason } => {
+            format!("the relay closed it: {code} {}", news::printable(reason))
+        }
         PhoneEnd::Closed { code: None, .. } => "the relay closed it".to_owned(),
-        PhoneEnd::Broken(why) => format!("the connection broke: {why}"),
+        PhoneEnd::Broken(why) => format!("the connection broke: {}", news::printable(why)),
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sim::phone::{DialError, News, PhoneOptions};
 use tokio::sync::mpsc;
 
+use super::news::printable;
 use crate::{
     cli::{stage::claims, token},
     gate::Code,
@@ -70,6 +71,7 @@ pub(super) fn not_taken(error: &DialError) -> anyhow::Error {
             let (code, message) = (body["error"]["code"].as_str(), body["error"]["message"].as_str());
             match (code, message) {
                 (Some(code), Some(message)) => {
+                    let (code, message) = (&printable(code), printable(message));
                     anyhow!("the relay refused the call with {status} ({code}): {message}{}", advice(code))
                 }
                 _ => anyhow!(

@@ -119,12 +119,18 @@ impl Screen {
     }
 
     fn draw(&mut self, picture: impl Fn(&Look, (usize, usize)) -> Vec<String>) {
-        let term = Term::stdout();
-        let (height, width) = term.size_checked().unwrap_or((24, 80));
+        let (height, width) = Term::stdout().size_checked().unwrap_or((24, 80));
         // The last column is left free: a full row makes some terminals begin another.
         let size =
             (usize::from(width).saturating_sub(1).max(8), usize::from(height).saturating_sub(2).max(2));
-        let rows = picture(&self.look, size);
+        let out = self.over(&picture(&self.look, size), size.0);
+        self.drawn = Some(Instant::now());
+        let mut terminal = stdout().lock();
+        terminal.write_all(out.as_bytes()).and_then(|()| terminal.flush()).ok();
+    }
+
+    /// What to write so that these rows stand where the last ones stood, below what has to be printed for good.
+    fn over(&mut self, rows: &[String], width: usize) -> String {
         let mut out = String::new();
         if self.rows > 0 {
             out += &format!("\x1b[{}A\r\x1b[J", self.rows);
@@ -132,14 +138,40 @@ impl Screen {
         for line in self.waiting.drain(..) {
             out += &(line + "\n");
         }
-        for row in &rows {
-            out += &(console::truncate_str(row, size.0, "…").into_owned() + "\n");
+        for row in rows {
+            out += &(console::truncate_str(row, width, "…").into_owned() + "\n");
         }
         self.rows = rows.len();
-        self.drawn = Some(Instant::now());
-        let mut out_now = stdout().lock();
-        out_now.write_all(out.as_bytes()).and_then(|()| out_now.flush()).ok();
+        out
     }
 }
 
 const RATE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::call::diary::{
+        Side,
+        tests::{diary, words},
+    };
+
+    #[test]
+    fn rows_are_drawn_over_the_last_ones_and_what_is_settled_is_printed_once() {
+        let mut screen = Screen::default();
+        let diary = diary([(1, words(Side::Caller, 1, "Hello?")), (2, words(Side::Agent, 2, "Hello."))]);
+        let row = |text: &str| vec![text.to_owned(); 2];
+        assert_eq!(screen.over(&row("first"), 80), "first\nfirst\n");
+        screen.settle(&diary, |line| line == 0);
+        let out = screen.over(&row(&"x".repeat(90)), 10);
+        let up = "\x1b[2A\r\x1b[J";
+        assert!(
+            out.starts_with(up) && out.contains("caller  “Hello?”\n") && out.ends_with("\nxxxxxxxxx…\n"),
+            "{out:?}"
+        );
+        screen.settle(&diary, |_| true);
+        let out = screen.over(&[], 80);
+        assert!(out.starts_with(up) && out.contains("“Hello.”") && !out.contains("“Hello?”"), "{out:?}");
+        assert_eq!(screen.over(&[], 80), "", "nothing is below any more");
+    }
+}
