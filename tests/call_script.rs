@@ -437,6 +437,31 @@ fn whatever_is_wrong_in_a_file_is_told_with_the_file_before_anybody_is_called() 
 }
 
 #[test]
+fn a_call_that_is_stopped_by_hand_still_writes_what_was_said() {
+    let folder = Folder::new();
+    let script = folder.write("long.toml", &format!("{AGENT}[[step]]\nwait_ms = 600000\n"));
+    for words in [&["--script", &script][..], &["--seconds", "600", "--interrupt-after", "500000"]] {
+        let (wav, svg) = (folder.path("call.wav"), folder.path("call.svg"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_patchcord"));
+        command.arg("call").args(words).args(["--out", &wav, "--timeline", &svg]).env_clear();
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        lines.find(|line| line.contains("ready after")).expect("the call goes on");
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
+        let told: Vec<String> = lines.collect();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(told.iter().any(|line| line.ends_with("caller  hangs up")), "{told:?}");
+        for file in [wav, svg] {
+            assert!(std::fs::metadata(&file).unwrap().len() > 100, "{file}");
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+}
+
+#[test]
 fn the_manual_shows_the_script_as_it_is() {
     let read =
         |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();

@@ -52,7 +52,7 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant)
         Command::Check { agent } => check::run(agent.as_deref()),
         Command::Token(words) => say(token::run(&words)),
         Command::Demo(words) => say(wait_for(demo::run(words))),
-        Command::Call(words) => say(wait_for(until_told(call::run(words)))),
+        Command::Call(words) => say(wait_for(call::run(words))),
         Command::Load(words) => say(wait_for(until_told(load::run(words)))),
         Command::Sim(words) => say(wait_for(sim::run(words))),
     }

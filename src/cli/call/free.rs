@@ -51,6 +51,9 @@ async fn tell(words: &Call, placed: Placed) -> anyhow::Result<()> {
         }
         written.iter().for_each(|line| println!("\n{line}"));
     }
+    if session.stopped {
+        bail!("stopped before the end");
+    }
     if session.diary.of(Side::Agent).next().is_none() {
         let end = session.diary.end().unwrap_or("it has not ended");
         bail!(

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use serde_json::Value;
 use sim::{app::App, phone::Phone};
 
@@ -12,7 +13,10 @@ use super::{
     target::{self, Made},
     view::View,
 };
-use crate::cli::stage::{Keys, Stage};
+use crate::{
+    cli::stage::{Keys, Stage},
+    drain::Signals,
+};
 
 pub(super) struct Placed {
     pub session: Session,
@@ -49,10 +53,15 @@ pub(super) async fn place(
             (Some(stage), Some(app), options, Some(news))
         }
     };
+    let mut signals = Signals::catch()?;
     let start = Instant::now();
-    let phone = Phone::dial(options).await.map_err(|error| target::not_taken(&error))?;
+    let phone = tokio::select! {
+        dialled = Phone::dial(options) => dialled.map_err(|error| target::not_taken(&error))?,
+        () = signals.next() => bail!("stopped before the call was taken"),
+    };
     let answered = start.elapsed();
-    Ok(Placed { session: Session::new(phone, news, view, most), answered, stage, _app: app })
+    let session = Session::new(phone, news, view, most, signals);
+    Ok(Placed { session, answered, stage, _app: app })
 }
 
 impl Placed {

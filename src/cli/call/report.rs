@@ -17,6 +17,8 @@ pub(super) struct Played {
     pub checks: Vec<Check>,
     /// There was no call, or it was refused.
     pub error: Option<String>,
+    /// Somebody did not want to wait for its end.
+    pub stopped: bool,
     pub took: Duration,
     pub phone: Value,
     pub call: Value,
@@ -26,9 +28,9 @@ pub(super) struct Played {
 
 impl Played {
     pub fn new(script: &Script) -> Self {
-        let (checks, error, took, phone, call, written) = Default::default();
+        let (checks, error, stopped, took, phone, call, written) = Default::default();
         let (file, name) = (script.path.display().to_string(), script.name.clone());
-        Self { file, name, checks, error, took, phone, call, written }
+        Self { file, name, checks, error, stopped, took, phone, call, written }
     }
 
     pub fn passed(&self) -> bool {
@@ -170,6 +172,7 @@ mod tests {
                 check(3, Outcome::Skipped),
             ],
             error: None,
+            stopped: false,
             took: Duration::from_secs(3),
             phone: json!({}),
             call: json!({}),

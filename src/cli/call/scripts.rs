@@ -33,7 +33,11 @@ pub(super) async fn run(words: &Call) -> anyhow::Result<()> {
         if !words.json {
             println!("\n{}", report::text(&one));
         }
+        let stopped = one.stopped;
         played.push(one);
+        if stopped {
+            break;
+        }
     }
     if let Some(path) = &words.junit {
         let written = fs::write(path, report::junit(&played));
@@ -61,6 +65,10 @@ async fn one(words: &Call, script: &Script, voices: &[Vec<u8>], agent: &Value) -
     told.checks = play::play(&mut placed.session, script, voices, greets(words, agent)).await;
     told.error = placed.finish().await.err().map(|error| format!("{error:#}"));
     let session = placed.leave().await;
+    told.stopped = session.stopped;
+    if session.stopped {
+        told.error = Some("stopped before its end".to_owned());
+    }
     (told.phone, told.call, told.took) = (session.json(), session.diary.json(), session.age());
     let stem = script.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = stem.filter(|_| words.script.len() > 1);

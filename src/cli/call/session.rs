@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     bridge::{self, What},
+    drain::Signals,
     phone::news as told,
 };
 
@@ -30,6 +31,10 @@ pub(super) struct Session {
     began: Instant,
     /// The longest the call may last.
     over_at: Instant,
+    signals: Signals,
+    /// Somebody pressed Ctrl-C: from then on nothing is waited for but the goodbye.
+    pub stopped: bool,
+    leaving: bool,
     /// The phone's events that were taken, and the clears among them.
     seen: u64,
     clears: usize,
@@ -37,12 +42,31 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub fn new(phone: Phone, news: Option<mpsc::Receiver<News>>, view: View, most: Duration) -> Self {
+    pub fn new(
+        phone: Phone,
+        news: Option<mpsc::Receiver<News>>,
+        view: View,
+        most: Duration,
+        signals: Signals,
+    ) -> Self {
         let began = phone.look(|state| state.began);
         let mut clock = interval(TICK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (diary, seen, clears) = Default::default();
-        Self { phone, diary, news, view, began, over_at: began + most, seen, clears, clock }
+        let (diary, seen, clears, stopped, leaving) = Default::default();
+        Self {
+            signals,
+            stopped,
+            leaving,
+            phone,
+            diary,
+            news,
+            view,
+            began,
+            over_at: began + most,
+            seen,
+            clears,
+            clock,
+        }
     }
 
     /// Since the call began.
@@ -75,12 +99,13 @@ impl Session {
             if let Some(answer) = ask(&self.diary, &now) {
                 return Some(answer);
             }
-            if now.over || Instant::now() >= due {
+            if now.over || Instant::now() >= due || self.stopped && !self.leaving {
                 return None;
             }
             self.view.redraw(&self.diary, &now, &self.phone);
             tokio::select! {
                 _ = self.clock.tick() => {}
+                () = self.signals.next() => self.stopped = true,
                 news = next(&mut self.news) => match news {
                     Some((at, news)) => self.told(at, &news),
                     None => self.news = None,
@@ -95,7 +120,7 @@ impl Session {
             self.acts("hangs up");
             self.phone.hang_up();
         }
-        self.over_at = Instant::now() + GOODBYE;
+        (self.over_at, self.leaving) = (Instant::now() + GOODBYE, true);
         self.until(GOODBYE, |_, _| None::<()>).await;
         self.view.finish(&self.diary);
     }
