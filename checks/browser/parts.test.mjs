@@ -3,19 +3,8 @@
 //   node --test checks/browser/
 
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, test } from "node:test";
-
-// Beside a file that says they are modules: the page's own folder has none.
-const parts = mkdtempSync(join(tmpdir(), "patchcord-parts-"));
-cpSync(new URL("../../src/phone/web/", import.meta.url), parts, { recursive: true });
-after(() => rmSync(parts, { recursive: true }));
-writeFileSync(join(parts, "package.json"), '{"type":"module"}');
-const { decode, encode } = await import(join(parts, "ulaw.js"));
-const { Resampler } = await import(join(parts, "resampler.js"));
-const { Tape } = await import(join(parts, "tape.js"));
+import { test } from "node:test";
+import { decode, encode, Resampler, Tape } from "./parts.mjs";
 
 test("every byte of µ-law is a sample, and back", () => {
   // 0x7f is the silence below zero, and silence has one name.

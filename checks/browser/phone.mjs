@@ -7,21 +7,22 @@
 // page hands to it: both are looked at, not only what stands on the page.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import puppeteer from "puppeteer-core";
+import { demo } from "./demo.mjs";
+import { says, until } from "./page.mjs";
+import { decode } from "./parts.mjs";
 import { writeVoice } from "./voice.mjs";
 
 const [binary, screenshot] = process.argv.slice(2);
 assert.ok(binary, "name the relay's binary");
 const directory = mkdtempSync(join(tmpdir(), "patchcord-browser-"));
-const relay = spawn(binary, ["demo", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"], env: { PATH: process.env.PATH } });
+const { relay, address, secret } = await demo(binary);
 let browser;
 try {
-  const { address, secret } = await demo();
   const voice = join(directory, "voice.wav");
   // The greeting takes four seconds; a question; and when the answer has gone on for a while, a word over it.
   writeVoice(voice, [[7, 1.6], [4.5, 1.6], [30, 0]]);
@@ -47,20 +48,6 @@ try {
   await browser?.close();
   relay.kill("SIGINT");
   rmSync(directory, { recursive: true });
-}
-
-/** The page's address and the relay's secret, as `demo` prints them. */
-async function demo() {
-  let secret;
-  for await (const line of createInterface({ input: relay.stdout })) {
-    const address = line.match(/browser: +(http:\S+)/)?.[1];
-    secret ??= line.match(/secret.*: (\S+)/)?.[1];
-    if (address) {
-      relay.stdout.resume();
-      return { address, secret };
-    }
-  }
-  throw new Error("the demo names no page");
 }
 
 /** The page, with an ear at its loudspeaker, and nothing on its conscience. */
@@ -155,12 +142,46 @@ async function listen(page) {
   const after = mean(clear + at(0.1), clear + at(0.6));
   assert.ok(before > 0.02, `the agent is heard before the clear: ${before}`);
   assert.ok(after < before / 100, `and not after it: ${after}, ${before} before`);
-  assert.ok(levels.filter((level) => level > 0.02).length > at(4), "the greeting was heard too");
+  const greeting = likeness(envelope(clip("Hello,", "What can I do for you?"), block / rate), levels);
+  assert.ok(greeting > 0.9, `the loudspeaker gave the greeting as the agent said it: ${greeting}`);
   assert.ok(marks > 10, `${marks} marks came back`);
   frames.forEach(({ timestamp }, i) => assert.equal(timestamp, String(20 * i)));
   frames.forEach(({ payload }) => assert.equal(Buffer.from(payload, "base64").length, 160));
   const loud = frames.filter(({ payload }) => Buffer.from(payload, "base64").some((byte) => (byte & 0x7f) < 0x40));
   assert.ok(loud.length > 60 && loud.length < 250, `${loud.length} frames of the caller are loud`);
+}
+
+/** What the pretend agent says from one clause to another, as samples at 8 kHz. */
+function clip(first, last) {
+  const folder = new URL("../../crates/sim/src/clips/", import.meta.url);
+  const clauses = readFileSync(new URL("agent.txt", folder), "utf8").trim().split("\n").map((line) => line.split("\t"));
+  const place = (clause) => clauses.findIndex(([, text]) => text === clause);
+  const [from, to] = [Number(clauses[place(first) - 1]?.[0] ?? 0), Number(clauses[place(last)][0])];
+  return Array.from(readFileSync(new URL("agent.ulaw", folder)).subarray(from, to), decode);
+}
+
+/** How loud it is, in steps of so many seconds. */
+function envelope(samples, step) {
+  const length = Math.floor(samples.length / (step * 8000));
+  return Array.from({ length }, (_, i) => {
+    const piece = samples.slice(Math.round(i * step * 8000), Math.round((i + 1) * step * 8000));
+    return Math.sqrt(piece.reduce((sum, x) => sum + x * x, 0) / piece.length);
+  });
+}
+
+/** The best correlation of `short` with any stretch of `long`. */
+function likeness(short, long) {
+  const centred = (values) => {
+    const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+    return values.map((x) => x - mean);
+  };
+  const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+  const wanted = centred(short);
+  const all = long.slice(0, Math.max(0, long.length - short.length)).map((_, at) => {
+    const there = centred(long.slice(at, at + short.length));
+    return dot(wanted, there) / Math.sqrt(dot(wanted, wanted) * dot(there, there) || 1);
+  });
+  return Math.max(...all);
 }
 
 /** A token that its user brings: what is wrong with it is said on the page, and a good one opens a call. */
@@ -231,20 +252,4 @@ async function nowhereElse(address) {
     const answer = await fetch(url, { method: "POST", headers: origin ? { origin } : {} });
     assert.equal(answer.status, 403, origin);
   }
-}
-
-async function says(page, selector, text, limit) {
-  const there = (selector, text) => document.querySelector(selector)?.textContent.includes(text);
-  if (await until(page, there, [selector, text], limit)) return;
-  const body = await page.$eval("body", (body) => body.innerText);
-  throw new Error(`${selector} never says “${text}”. The page:\n${body}\n${page.wrong.join("\n")}`);
-}
-
-/** Asks again and again, from outside: the page's own policy forbids to put such a question into it as text. */
-async function until(page, question, words = [], limit = 15_000) {
-  for (const end = Date.now() + limit; Date.now() < end; ) {
-    if (await page.evaluate(question, ...words)) return true;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  return false;
 }

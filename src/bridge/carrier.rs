@@ -10,7 +10,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use call::{CarrierCommand, CarrierEvent, Gone};
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::{
     io::{AsyncRead, ReadBuf},
@@ -142,6 +142,10 @@ impl Carrier {
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => self.gone = true,
             }
+        }
+        // A close that came first wants an answer. It lies in the socket, and nobody else would send it.
+        if !self.spoiled && ready!(self.socket.poll_close_unpin(cx)).is_err() {
+            self.closed = true;
         }
         // Unread, what still comes would reset the connection, and our close would be lost with it.
         let mut rest = [0; 4096];

@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
 use clap::Args;
 use serde_json::{Value, json};
-use sim::{phone::Phone, voice::speech};
+use sim::{clips, phone::Phone, voice::speech};
 
 use super::{
     agent,
@@ -45,7 +46,7 @@ pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
                 "set both DEEPGRAM_API_KEY and GROQ_API_KEY for a real cascade, or neither for a pretend one"
             )
         }
-        Kind::Cascade => keys.deepgram.is_some(),
+        Kind::Cascade => keys.have_cascade(),
     };
     let stage = open(demo.port, keys).await?;
     let say = |text: &str| {
@@ -54,9 +55,10 @@ pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
         }
     };
     let address = stage.relay.address;
+    let page = format!("http://{address}/phone");
     say(&format!(
         "The relay runs on {address}: http://{address}/health\nIts secret, for this run only: {}\n\n\
-         Talk to it in your browser:  http://{address}/phone\n",
+         Talk to it in your browser:  {page}\n",
         stage.secret
     ));
     let calls = async {
@@ -81,10 +83,9 @@ pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
     } else {
         println!("\nWhat was said:\n");
         talk.print_transcript();
-        println!("\n{NEXT}");
+        println!("\n{}", next(&page, !demo.once));
     }
     if !demo.once {
-        say(&format!("\nThe relay stays up, and so does http://{address}/phone. Ctrl-C ends it."));
         signals.next().await;
     }
     stage.relay.drain(signals.next()).await;
@@ -103,8 +104,7 @@ async fn open(port: Option<u16>, keys: Keys) -> anyhow::Result<Stage> {
 }
 
 async fn set(port: u16, keys: Keys) -> anyhow::Result<Stage> {
-    let agents = cast::agents(&keys);
-    let stage = Stage::with_agents(port, keys, agents).await?;
+    let stage = Stage::with_agents(port, keys.clone(), |pretend| cast::agents(&keys, pretend)).await?;
     cast::teach(&stage);
     Ok(stage)
 }
@@ -118,15 +118,17 @@ async fn line_test(stage: &Stage, quiet: bool) -> anyhow::Result<Story> {
 }
 
 async fn conversation(stage: &Stage, kind: Kind, real: bool, quiet: bool) -> anyhow::Result<Story> {
-    let (phone, story) = place(stage, &cast::bakery(kind), quiet).await?;
+    let agent = cast::bakery(kind, (!real).then_some(&stage.pretend));
+    let (phone, story) = place(stage, &agent, quiet).await?;
     phone.agent_finished(QUIET, LIMIT).await.context("the agent did not greet the caller")?;
     if !real {
-        ask(&phone, 1_400, 11).await?;
+        let [question, thanks] = cast::TALK.map(|(caller, _)| clips::spoken(caller));
+        ask(&phone, question).await?;
         // The answer is long, and the caller has heard enough of it.
         phone.until(|phone| phone.playing, LIMIT).await.context("the agent did not answer")?;
         let heard = phone.look(|phone| phone.played);
         phone.until(|phone| phone.played >= heard + Duration::from_millis(1_800), LIMIT).await?;
-        ask(&phone, 1_200, 12).await?;
+        ask(&phone, thanks).await?;
         phone.agent_finished(QUIET, LIMIT).await.context("the agent did not answer again")?;
         if phone.look(|phone| phone.clears.is_empty()) {
             bail!("the caller talked over the agent, and the playback was not cleared");
@@ -135,8 +137,8 @@ async fn conversation(stage: &Stage, kind: Kind, real: bool, quiet: bool) -> any
     finish(phone, story).await
 }
 
-async fn ask(phone: &Phone, ms: u64, seed: u64) -> anyhow::Result<()> {
-    phone.say(speech(Duration::from_millis(ms), seed));
+async fn ask(phone: &Phone, clip: Option<Bytes>) -> anyhow::Result<()> {
+    phone.say(clip.context("this sentence of the demo has no clip")?);
     Ok(phone.said(LIMIT).await?)
 }
 
@@ -183,8 +185,17 @@ const QUIET: Duration = Duration::from_millis(400);
 /// Nothing in a demo takes longer.
 const LIMIT: Duration = Duration::from_secs(30);
 
-const NEXT: &str = "What to do next:
-  OPENAI_API_KEY=sk-… cargo run --release -- demo      the same with the real model
-  cargo run --release -- demo --leg cascade            speech-to-text, language model and voice of your choice
-  cargo run --release -- call --out call.wav           a call to listen to
-  README.md, “Twilio and OpenAI in ten steps”          your own number";
+/// The last thing on the screen, so that nobody has to look for what to do.
+fn next(page: &str, stays: bool) -> String {
+    let talk = match stays {
+        true => format!("  talk to it yourself   {page}   (this relay stays up until Ctrl-C)\n"),
+        false => String::new(),
+    };
+    format!(
+        "What to do next\n\n{talk}\
+  with a real model     OPENAI_API_KEY=sk-… cargo run --release -- demo
+                        DEEPGRAM_API_KEY=… GROQ_API_KEY=… cargo run --release -- demo --leg cascade
+  an agent of yours     cargo run --release -- call --agent agent.json --out call.wav
+  your own number       README.md: “Plug it into your app”, or “Without an app”"
+    )
+}

@@ -27,20 +27,28 @@ use crate::{
 
 pub(super) struct Stage {
     pub relay: Relay,
-    /// The pretend providers, where the real ones are not used.
-    pub openai: Option<OpenAi>,
-    pub deepgram: Option<Deepgram>,
-    pub chat: Option<Chat>,
+    /// The pretend providers. A leg that names none of them gets the real one where there is a key for it.
+    pub openai: OpenAi,
+    pub deepgram: Deepgram,
+    pub chat: Chat,
+    pub pretend: Pretend,
     pub secret: String,
     minter: Arc<Minter>,
 }
 
-/// Keys of real providers. What has none is pretended.
+/// Keys of real providers. Who has none is pretended.
 #[derive(Clone, Default)]
 pub(super) struct Keys {
     pub openai: Option<String>,
     pub deepgram: Option<String>,
     pub groq: Option<String>,
+}
+
+/// Where the pretend providers are, as a leg names them.
+pub(super) struct Pretend {
+    pub openai: String,
+    pub deepgram: String,
+    pub chat: String,
 }
 
 impl Keys {
@@ -52,30 +60,33 @@ impl Keys {
             groq: variable("GROQ_API_KEY"),
         }
     }
+
+    /// Every part of the demo's cascade can be the real one.
+    pub fn have_cascade(&self) -> bool {
+        self.deepgram.is_some() && self.groq.is_some()
+    }
 }
 
 impl Stage {
     /// `port`: for the relay; 0 is any that is free.
     pub async fn set(port: u16, keys: Keys) -> anyhow::Result<Self> {
-        Self::with_agents(port, keys, Vec::new()).await
+        Self::with_agents(port, keys, |_| Vec::new()).await
     }
 
     /// With the browser phone, if there are agents that can be called from it.
-    pub async fn with_agents(port: u16, keys: Keys, agents: Vec<Agent>) -> anyhow::Result<Self> {
+    pub async fn with_agents(
+        port: u16,
+        keys: Keys,
+        agents: impl FnOnce(&Pretend) -> Vec<Agent>,
+    ) -> anyhow::Result<Self> {
         let secret = new_secret();
-        let openai = match keys.openai {
-            Some(_) => None,
-            None => Some(OpenAi::start(OpenAiOptions::default()).await.context(NO_PORT)?),
-        };
-        let deepgram = match keys.deepgram {
-            Some(_) => None,
-            None => Some(Deepgram::start(DeepgramOptions::default()).await.context(NO_PORT)?),
-        };
-        let chat = match keys.groq {
-            Some(_) => None,
-            None => Some(Chat::start(ChatOptions::default()).await.context(NO_PORT)?),
-        };
-        let key = |real: Option<String>| real.unwrap_or_else(|| PRETEND_KEY.to_owned());
+        let openai = OpenAi::start(OpenAiOptions::default()).await.context(NO_PORT)?;
+        let deepgram = Deepgram::start(DeepgramOptions::default()).await.context(NO_PORT)?;
+        let chat = Chat::start(ChatOptions::default()).await.context(NO_PORT)?;
+        let pretend =
+            Pretend { openai: openai.base_url(), deepgram: deepgram.base_url(), chat: chat.base_url() };
+        let agents = agents(&pretend);
+        let key = |real: &Option<String>| real.clone().unwrap_or_else(|| PRETEND_KEY.to_owned());
         let mut variables = vec![
             ("RELAY_SECRET", secret.clone()),
             ("PORT", port.to_string()),
@@ -84,13 +95,21 @@ impl Stage {
             ("LOG", "warn".to_owned()),
             // Tools are answered by a pretend main app on this machine.
             ("WEBHOOK_ALLOW_PRIVATE", "true".to_owned()),
-            ("OPENAI_API_KEY", key(keys.openai)),
-            ("DEEPGRAM_API_KEY", key(keys.deepgram)),
-            ("GROQ_API_KEY", key(keys.groq)),
+            ("OPENAI_API_KEY", key(&keys.openai)),
+            ("DEEPGRAM_API_KEY", key(&keys.deepgram)),
+            ("GROQ_API_KEY", key(&keys.groq)),
+            (
+                "UPSTREAM_ALLOW",
+                [openai.address, deepgram.address, chat.address].map(|at| at.to_string()).join(","),
+            ),
         ];
-        variables.extend(openai.as_ref().map(|it| ("OPENAI_BASE_URL", it.base_url())));
-        variables.extend(deepgram.as_ref().map(|it| ("DEEPGRAM_BASE_URL", it.base_url())));
-        variables.extend(chat.as_ref().map(|it| ("GROQ_BASE_URL", it.base_url())));
+        let own = [
+            ("OPENAI_BASE_URL", &keys.openai, &pretend.openai),
+            ("DEEPGRAM_BASE_URL", &keys.deepgram, &pretend.deepgram),
+            ("GROQ_BASE_URL", &keys.groq, &pretend.chat),
+        ];
+        let without_key = own.into_iter().filter(|(_, key, _)| key.is_none());
+        variables.extend(without_key.map(|(name, _, url)| (name, url.clone())));
         let settings = Settings::read(variables).context("the stage's own settings do not fit")?;
         crate::log::start(&settings);
         let minter = Arc::new(Minter::new(&SecretString::from(secret.as_str())));
@@ -99,7 +118,7 @@ impl Stage {
             Arc::new(move |agent, call| for_page.seal(&claims(agent, Some(call), TOKEN_SECONDS)));
         let phone = (!agents.is_empty()).then(|| Phone::with(agents, mint));
         let relay = Relay::start_with(&settings, Instant::now(), phone).await?;
-        Ok(Self { relay, openai, deepgram, chat, minter, secret })
+        Ok(Self { relay, openai, deepgram, chat, pretend, minter, secret })
     }
 
     /// A phone that calls this relay with such an agent: a real token on the real route.

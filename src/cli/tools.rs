@@ -5,7 +5,7 @@ use std::{ffi::OsString, future::Future, process::ExitCode, time::Instant};
 use clap::{Parser, Subcommand};
 
 use super::{WRONG_USE, call, demo, load, sim, token};
-use crate::{check, drain::Signals, serve};
+use crate::{check, serve};
 
 /// Plugs a phone call into an AI voice agent.
 #[derive(Debug, Parser)]
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant)
         Command::Token(words) => say(token::run(&words)),
         Command::Demo(words) => say(wait_for(demo::run(words))),
         Command::Call(words) => say(wait_for(call::run(words))),
-        Command::Load(words) => say(wait_for(until_told(load::run(words)))),
+        Command::Load(words) => say(wait_for(load::run(words))),
         Command::Sim(words) => say(wait_for(sim::run(words))),
     }
 }
@@ -62,14 +62,10 @@ fn wait_for(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-/// Ends early when somebody asks for it. What the work has started ends with it.
-async fn until_told(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let mut signals = Signals::catch()?;
-    tokio::select! {
-        outcome = work => outcome,
-        () = signals.next() => anyhow::bail!("stopped before the end"),
-    }
-}
+/// Words that clap takes one by one and that make no sense together: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct WrongUse(pub String);
 
 /// An error is one sentence, with its causes behind it.
 fn say(outcome: anyhow::Result<()>) -> ExitCode {
@@ -77,7 +73,7 @@ fn say(outcome: anyhow::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("patchcord: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<WrongUse>() { WRONG_USE.into() } else { ExitCode::FAILURE }
         }
     }
 }

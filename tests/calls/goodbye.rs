@@ -245,3 +245,13 @@ async fn keys_reach_a_cascade_as_words_and_are_answered() {
     assert_eq!(talk.said().last().map(String::as_str), Some("Thank you, one moment."));
     talk.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carrier_that_closes_without_a_stop_hears_goodbye_as_well() {
+    let house = House::open().await;
+    let phone = house.call(json!({ "agent": {}, "legs": [{ "kind": "echo" }] })).await;
+    phone.until(|phone| phone.frames_sent > 10, LIMIT).await.unwrap();
+    phone.close();
+    assert_eq!(phone.ended(LIMIT).await.unwrap(), PhoneEnd::HungUp { answered: true });
+    house.idle().await;
+}

@@ -6,6 +6,7 @@
 mod accept;
 pub mod app;
 pub mod chat;
+pub mod clips;
 pub mod deepgram;
 pub mod dice;
 pub mod elevenlabs;

@@ -152,15 +152,13 @@ impl Histogram {
 
     /// The duration that `share` (0 to 1) of all stayed under, at most 3 % too high; zero when nothing was counted.
     pub fn percentile(&self, share: f64) -> Duration {
-        let wanted = (self.count() as f64 * share.clamp(0.0, 1.0)).ceil() as u64;
-        let mut seen = 0;
-        for (at, bucket) in self.buckets.iter().enumerate() {
-            seen += bucket.load(Relaxed);
-            if seen >= wanted.max(1) {
-                return Duration::from_nanos(upper_edge(at)).min(self.largest());
-            }
-        }
-        Duration::ZERO
+        self.so_far().percentile(share)
+    }
+
+    /// What was counted until now. Two of these tell what was counted between them.
+    pub fn so_far(&self) -> Counted {
+        let counts = self.buckets.iter().map(|bucket| bucket.load(Relaxed)).collect();
+        Counted { counts, largest: self.largest() }
     }
 
     pub fn reset(&self) {
@@ -173,6 +171,53 @@ impl Histogram {
             bucket.fetch_add(1, Relaxed);
         }
         self.largest.fetch_max(nanos, Relaxed);
+    }
+}
+
+/// What a [`Histogram`] had counted at a moment, or between two.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    counts: Box<[u64]>,
+    largest: Duration,
+}
+
+impl Counted {
+    /// What was counted after `earlier`, which came from the same histogram. The largest of it is known as exactly
+    /// as its bucket is.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let before = earlier.counts.iter().copied().chain(std::iter::repeat(0));
+        let counts: Box<[u64]> =
+            self.counts.iter().zip(before).map(|(now, before)| now.saturating_sub(before)).collect();
+        let last = counts.iter().rposition(|count| *count > 0);
+        let largest = last.map_or(Duration::ZERO, |last| Duration::from_nanos(upper_edge(last)));
+        Self { counts, largest: largest.min(self.largest) }
+    }
+
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    pub fn largest(&self) -> Duration {
+        self.largest
+    }
+
+    /// As [`Histogram::percentile`].
+    pub fn percentile(&self, share: f64) -> Duration {
+        let wanted = (self.count() as f64 * share.clamp(0.0, 1.0)).ceil() as u64;
+        let mut seen = 0;
+        for (at, count) in self.counts.iter().enumerate() {
+            seen += count;
+            if seen >= wanted.max(1) {
+                return Duration::from_nanos(upper_edge(at)).min(self.largest);
+            }
+        }
+        Duration::ZERO
+    }
+
+    /// The buckets with something in them: the longest duration of each, and how many there were.
+    pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
+        let filled = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        filled.map(|(at, count)| (Duration::from_nanos(upper_edge(at)), *count))
     }
 }
 
@@ -201,6 +246,21 @@ mod tests {
             assert!((0.999..1.04).contains(&ratio), "p{share}: {ratio}");
         }
         assert_eq!(histogram.largest(), Duration::from_millis(10));
+    }
+
+    #[test]
+    fn what_was_counted_between_two_moments_knows_nothing_of_what_was_before() {
+        let histogram = Histogram::default();
+        histogram.add(Duration::from_secs(1));
+        let earlier = histogram.so_far();
+        (1..=100u64).for_each(|ms| histogram.add(Duration::from_millis(ms)));
+        let between = histogram.so_far().since(&earlier);
+        assert_eq!((between.count(), between.buckets().map(|(_, count)| count).sum::<u64>()), (100, 100));
+        for (found, ms) in [(between.percentile(0.5), 50.0), (between.largest(), 100.0)] {
+            let ratio = found.as_secs_f64() * 1e3 / ms;
+            assert!((0.999..1.04).contains(&ratio), "{found:?} for {ms} ms");
+        }
+        assert_eq!(histogram.so_far().since(&histogram.so_far()).percentile(0.99), Duration::ZERO);
     }
 
     #[test]

@@ -1,18 +1,20 @@
-//! The relay that a load run is about: a process of its own, so that what it costs is its own.
+//! The relay that a load run is about, when it is our own: a process of its own, so that what it costs is its own.
 
 use std::{
-    fs,
+    collections::BTreeMap,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Context;
 use serde_json::Value;
 
-/// A relay as a process of its own. It ends with us.
-pub(super) struct Relay {
+/// It ends with us.
+pub struct Relay {
     process: Child,
     address: String,
+    warnings: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
 impl Relay {
@@ -26,8 +28,8 @@ impl Relay {
                 ("PORT", "0".to_owned()),
                 ("OPS_PORT", "0".to_owned()),
                 ("BIND", "127.0.0.1".to_owned()),
-                ("MAX_CALLS", (calls + 10).to_string()),
-                ("MAX_PENDING", (calls + 10).to_string()),
+                ("MAX_CALLS", (calls + SPARE).to_string()),
+                ("MAX_PENDING", (calls + SPARE).to_string()),
                 ("LOG_FORMAT", "json".to_owned()),
             ])
             .envs(providers.iter().cloned())
@@ -39,9 +41,26 @@ impl Relay {
             let line: Value = serde_json::from_str(&line).ok()?;
             (line["message"] == "listening").then(|| line["address"].as_str().map(str::to_owned)).flatten()
         });
-        let relay = Self { process, address: listening.context("the relay did not come up")? };
+        let warnings = Arc::<Mutex<BTreeMap<String, u64>>>::default();
+        let relay = Self {
+            process,
+            address: listening.context("the relay did not come up")?,
+            warnings: warnings.clone(),
+        };
         // It must be read on, or the relay would wait for us to do so.
-        std::thread::spawn(move || lines.for_each(drop));
+        std::thread::spawn(move || {
+            for line in lines
+                .map_while(Result::ok)
+                .filter(|line| line.contains(r#""WARN""#) || line.contains(r#""ERROR""#))
+            {
+                let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
+                let Some(words) = line["message"].as_str() else { continue };
+                let mut warnings = warnings.lock().unwrap_or_else(PoisonError::into_inner);
+                if warnings.len() < MOST_WARNINGS || warnings.contains_key(words) {
+                    *warnings.entry(words.to_owned()).or_default() += 1;
+                }
+            }
+        });
         Ok(relay)
     }
 
@@ -51,6 +70,19 @@ impl Relay {
 
     pub fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// What it warned of, and how often. That callers vanish is what they are here for.
+    pub fn warnings(&self) -> Vec<(String, u64)> {
+        let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        let expected = |words: &str| {
+            words.starts_with("call ended: carrier_lost") || words.starts_with("call ended: never_started")
+        };
+        warnings
+            .iter()
+            .filter(|(words, _)| !expected(words))
+            .map(|(words, count)| (words.clone(), *count))
+            .collect()
     }
 }
 
@@ -62,28 +94,9 @@ impl Drop for Relay {
 }
 
 /// Of a relay that we start, and of nothing else.
-pub(super) const SECRET: &str = "a secret for load runs on this machine only";
+pub const SECRET: &str = "a secret for load runs on this machine only";
 
-/// CPU seconds that a process has used.
-pub(super) fn cpu(pid: u32) -> Option<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
-    Some(ticks / TICKS)
-}
+/// Callers who have just left still hold a place when the next ones come.
+const SPARE: u32 = 100;
 
-/// Resident memory in kilobytes.
-pub(super) fn memory(pid: u32) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?
-        .trim()
-        .trim_end_matches("kB")
-        .trim()
-        .parse()
-        .ok()
-}
-
-/// The kernel counts CPU time in hundredths of a second, on every Linux that matters here.
-const TICKS: f64 = 100.0;
+const MOST_WARNINGS: usize = 20;

@@ -9,7 +9,7 @@ use super::{
     sound::audio_of,
     strict,
 };
-use crate::{line::Line, ulaw};
+use crate::{clips, line::Line, ulaw};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::{collections::VecDeque, time::Duration};
@@ -227,7 +227,7 @@ impl AuraSpeaker {
         if text.is_empty() || self.jobs.len() >= MOST_WAITING {
             return;
         }
-        let sound = Bytes::from(audio_of(&text, self.speak.letter));
+        let sound = clips::spoken(&text).unwrap_or_else(|| audio_of(&text, self.speak.letter).into());
         let utterance = self.ledger.borrow().utterances.len();
         self.ledger.send_modify(|ledger| {
             ledger.utterances.push(Utterance {

@@ -3,7 +3,7 @@
 //! Each connection gets a copy of one behaviour, so what happens "once" happens once per connection. What is random
 //! comes from the seed, so a failing run can be repeated.
 
-use crate::{Headers, voice};
+use crate::{Headers, clips, voice};
 use bytes::Bytes;
 use std::{sync::LazyLock, time::Duration};
 
@@ -196,9 +196,12 @@ impl Behaviour {
 }
 
 impl Reply {
-    /// Speech-like sound as long as a person takes for `text`; the same text sounds the same.
+    /// The clip of `text`, or else speech-like sound as long as a person takes for it; the same text sounds the same.
     pub fn say(text: &str) -> Self {
-        Self::say_for(text, voice::spoken_length(text))
+        match clips::spoken(text) {
+            Some(clip) => Self::audio(text, clip),
+            None => Self::say_for(text, voice::spoken_length(text)),
+        }
     }
 
     pub fn say_for(text: &str, length: Duration) -> Self {

@@ -78,23 +78,17 @@ pub(in crate::cli::call) fn teach(stage: &Stage, script: &Script) {
     let said: Vec<String> = said.collect();
     let none = Pretend::default();
     let Pretend { thinks, replies } = script.pretend.as_ref().unwrap_or(&none);
-    if let Some(openai) = &stage.openai {
-        let mut behaviour = openai::Behaviour { caller_says: said.clone(), ..openai::Behaviour::default() };
-        behaviour.replies = replies.iter().enumerate().map(|(at, reply)| spoken(at, reply)).collect();
-        behaviour.first_audio_after = thinks.unwrap_or(behaviour.first_audio_after);
-        openai.behave(PRETEND_KEY, behaviour);
-    }
-    if let Some(deepgram) = &stage.deepgram {
-        let mut behaviour = deepgram::Behaviour::default();
-        behaviour.listen.hears = said;
-        deepgram.behave(PRETEND_KEY, behaviour);
-    }
-    if let Some(chat) = &stage.chat {
-        let mut behaviour = chat::Behaviour::default();
-        behaviour.replies = replies.iter().enumerate().map(|(at, reply)| written(at, reply)).collect();
-        behaviour.first = thinks.unwrap_or(behaviour.first);
-        chat.behave(PRETEND_KEY, behaviour);
-    }
+    let mut behaviour = openai::Behaviour { caller_says: said.clone(), ..openai::Behaviour::default() };
+    behaviour.replies = replies.iter().enumerate().map(|(at, reply)| spoken(at, reply)).collect();
+    behaviour.first_audio_after = thinks.unwrap_or(behaviour.first_audio_after);
+    stage.openai.behave(PRETEND_KEY, behaviour);
+    let mut behaviour = deepgram::Behaviour::default();
+    behaviour.listen.hears = said;
+    stage.deepgram.behave(PRETEND_KEY, behaviour);
+    let mut behaviour = chat::Behaviour::default();
+    behaviour.replies = replies.iter().enumerate().map(|(at, reply)| written(at, reply)).collect();
+    behaviour.first = thinks.unwrap_or(behaviour.first);
+    stage.chat.behave(PRETEND_KEY, behaviour);
 }
 
 fn spoken(at: usize, reply: &Reply) -> Spoken {
