@@ -97,6 +97,7 @@ fn tell(note: &Note, story: &mut Story, cut: &mut BTreeSet<ItemId>, line: impl F
         Note::NotRecorded => line("line", "the caller was not told of the recording: there is none"),
         Note::LegLost { failure, .. } => line("leg", &format!("{failure}; the next one takes over")),
         Note::Retry(kind) => line("leg", &format!("an answer failed ({}), asking again", kind.name())),
+        Note::ToolCalled { name, arguments, .. } => line("tool", &format!("{name} {arguments}")),
         Note::Tool { end, after, .. } => line("tool", &format!("{}, after {}", end.name(), ms(*after))),
         Note::Words { whole: false, .. } | Note::Odd(_) | Note::Live => {}
     }

@@ -93,6 +93,8 @@ impl Stage {
             ("OPS_PORT", "0".to_owned()),
             ("BIND", "127.0.0.1".to_owned()),
             ("LOG", "warn".to_owned()),
+            // Tools are answered by a pretend main app on this machine.
+            ("WEBHOOK_ALLOW_PRIVATE", "true".to_owned()),
             ("OPENAI_API_KEY", key(&keys.openai)),
             ("DEEPGRAM_API_KEY", key(&keys.deepgram)),
             ("GROQ_API_KEY", key(&keys.groq)),

@@ -5,7 +5,7 @@ use std::{ffi::OsString, future::Future, process::ExitCode, time::Instant};
 use clap::{Parser, Subcommand};
 
 use super::{WRONG_USE, call, demo, load, sim, token};
-use crate::{check, drain::Signals, serve};
+use crate::{check, serve};
 
 /// Plugs a phone call into an AI voice agent.
 #[derive(Debug, Parser)]
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant)
         Command::Check { agent } => check::run(agent.as_deref()),
         Command::Token(words) => say(token::run(&words)),
         Command::Demo(words) => say(wait_for(demo::run(words))),
-        Command::Call(words) => say(wait_for(until_told(call::run(words)))),
+        Command::Call(words) => say(wait_for(call::run(words))),
         Command::Load(words) => say(wait_for(load::run(words))),
         Command::Sim(words) => say(wait_for(sim::run(words))),
     }
@@ -65,15 +65,6 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>, since: Instant)
 
 fn wait_for(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
-}
-
-/// Ends early when somebody asks for it. What the work has started ends with it.
-async fn until_told(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let mut signals = Signals::catch()?;
-    tokio::select! {
-        outcome = work => outcome,
-        () = signals.next() => anyhow::bail!("stopped before the end"),
-    }
 }
 
 /// Words that clap takes one by one and that make no sense together: exit code 2.

@@ -1,7 +1,7 @@
 //! What the page is told of its call while it goes on.
 //!
-//! Words and figures that the caller hears or could work out, for the page to show. Not what tools were asked or
-//! answered: that is between model and main app.
+//! Words and figures that the caller hears or could work out, for the page to show, and which tools were asked for what:
+//! whoever tries an agent wants to see that it asks rightly. Not what they answered: that is between model and main app.
 
 use std::time::Duration;
 
@@ -24,8 +24,11 @@ pub fn of(note: &Note) -> Option<Value> {
         Note::TurnEnded(told) => turn(told),
         Note::Key(key) => json!({ "kind": "key", "key": key }),
         Note::Idle { .. } => json!({ "kind": "idle" }),
-        Note::Tool { end, after, .. } => {
-            json!({ "kind": "tool", "outcome": end.name(), "after_ms": ms(*after) })
+        Note::ToolCalled { id, name, arguments } => json!({
+            "kind": "tool_called", "id": id.0, "name": name, "arguments": asked(arguments),
+        }),
+        Note::Tool { id, end, after, .. } => {
+            json!({ "kind": "tool", "id": id.0, "outcome": end.name(), "after_ms": ms(*after) })
         }
         Note::LegLost { failure, .. } => {
             json!({ "kind": "leg_lost", "why": format!("{}, {}", failure.provider, failure.kind.name()) })
@@ -53,12 +56,18 @@ fn turn(TurnTold { turn, answer, .. }: &TurnTold) -> Value {
     json!({
         "kind": "turn",
         "number": turn.number,
+        "at_ms": ms(turn.at),
         "silence_ms": turn.latency.map(|all| ms(all.silence())),
         "segments": turn.latency.map(segments),
         "interrupted": turn.interrupted,
         "estimated": turn.estimated,
         "answer": answer.iter().map(line).collect::<Vec<_>>(),
     })
+}
+
+/// What the model wrote, if it is JSON and short enough to be shown.
+fn asked(arguments: &str) -> Option<Value> {
+    (arguments.len() <= LONGEST_ASKED).then(|| serde_json::from_str(arguments).ok())?
 }
 
 fn line(line: &Line) -> Value {
@@ -75,6 +84,9 @@ fn who(speaker: Speaker) -> &'static str {
 fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// An order of a hundred things; more is not read on a page, and must not crowd out other news.
+const LONGEST_ASKED: usize = 8 * 1024;
 
 /// The end cuts what plays at that moment. All others were told when they were cut.
 const MOST_CUT: usize = 4;

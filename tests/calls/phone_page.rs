@@ -11,6 +11,7 @@ use patchcord::{
 };
 use serde_json::{Value, json};
 use sim::{
+    app::{Answer, App},
     openai::{Behaviour, OpenAi, OpenAiOptions, Reply},
     phone::{Phone, PhoneOptions},
     ulaw,
@@ -76,6 +77,7 @@ async fn the_page_is_told_words_waits_and_cuts_of_its_call_and_how_it_ended() {
     // Each is cut to whole milliseconds on its own.
     assert!(sum <= silence && silence <= sum + segments.len() as u64, "{turn}");
     assert_eq!((&turn["number"], &turn["interrupted"]), (&1.into(), &true.into()));
+    assert!(turn["at_ms"].as_u64() > Some(500), "{turn}");
     page.until("words", |news| news["who"] == "agent" && news["text"] == "Bye.").await;
     page.send(json!({ "event": "stop", "streamSid": SID, "stop": {} })).await;
     let ended = page.until("ended", |_| true).await;
@@ -85,6 +87,35 @@ async fn the_page_is_told_words_waits_and_cuts_of_its_call_and_how_it_ended() {
         Some((1000, "call over".to_owned())),
         "the last news come before the close"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_told_which_tool_was_asked_for_what_and_not_what_it_answered() {
+    let app = App::start().await.unwrap();
+    app.answer("/lookup", Answer::json(&json!({ "status": "CANARY" })));
+    let provider = OpenAi::start(OpenAiOptions::default()).await.unwrap();
+    let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(9_000));
+    let replies = [
+        Reply::call("lookup", r#"{"order":7}"#, "call_1").and_call("lookup", &long, "call_2"),
+        Reply::say("It is on its way."),
+    ];
+    provider.behave("sk-tools", Behaviour::default().replies(replies));
+    let variables = [ON[0], ("OPENAI_BASE_URL", &provider.base_url()), ("WEBHOOK_ALLOW_PRIVATE", "true")];
+    let house = House::with(&variables).await;
+    let mut claims = openai("sk-tools");
+    claims["tools"] = json!([{ "name": "lookup", "url": app.url("/lookup") }]);
+    let mut page = Page::dial(&house, claims).await;
+    page.until("live", |_| true).await;
+    page.say(Duration::from_millis(900)).await;
+    let called = page.until("tool_called", |_| true).await;
+    assert_eq!((&called["name"], &called["arguments"]), (&"lookup".into(), &json!({ "order": 7 })));
+    let too_long = page.until("tool_called", |news| news["id"] != called["id"]).await;
+    assert_eq!(too_long["arguments"], Value::Null, "not all of it is news");
+    let outcome = page.until("tool", |news| news["id"] == called["id"]).await;
+    assert_eq!(outcome["outcome"], "done");
+    page.send(json!({ "event": "stop", "streamSid": SID, "stop": {} })).await;
+    page.until("ended", |_| true).await;
+    assert!(!page.told.iter().any(|news| news.to_string().contains("CANARY")), "{:?}", page.told);
 }
 
 #[tokio::test(flavor = "multi_thread")]

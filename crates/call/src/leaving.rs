@@ -55,7 +55,7 @@ impl Call {
                 self.push(Command::HandOver { id, tool, target });
             }
             None => {
-                self.note(Note::Tool { tool: Some(tool), end: ToolEnd::Done, after: Duration::ZERO });
+                self.note(Note::Tool { id, tool: Some(tool), end: ToolEnd::Done, after: Duration::ZERO });
                 self.end(EndReason::AgentHungUp);
             }
         }
@@ -66,7 +66,7 @@ impl Call {
         let Some(leaving) = self.leaving.take_if(|leaving| leaving.asked && leaving.id == id) else { return };
         self.timers.clear(Timer::Leaving);
         let (tool, end) = (Some(leaving.tool), if done { ToolEnd::Done } else { ToolEnd::Failed });
-        self.note(Note::Tool { tool, end, after: Duration::ZERO });
+        self.note(Note::Tool { id, tool, end, after: Duration::ZERO });
         if done {
             return self.end(EndReason::Transferred);
         }
@@ -113,7 +113,7 @@ impl Call {
     pub(crate) fn stay(&mut self) {
         let Some(Leaving { id, tool, .. }) = self.leaving.take_if(|leaving| !leaving.asked) else { return };
         self.timers.clear(Timer::Leaving);
-        self.note(Note::Tool { tool: Some(tool), end: ToolEnd::Refused, after: Duration::ZERO });
+        self.note(Note::Tool { id, tool: Some(tool), end: ToolEnd::Refused, after: Duration::ZERO });
         let result = sentence("Not done: the caller still has something to say.");
         self.leg(LegCommand::ToolResult { id, result });
     }

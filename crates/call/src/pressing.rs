@@ -25,7 +25,7 @@ impl Call {
             if let Some(mark) = self.playout.finish(item) {
                 self.carrier(CarrierCommand::Mark(mark));
             }
-            self.note(Note::Tool { tool: None, end: ToolEnd::Tones, after: Duration::ZERO });
+            self.note(Note::Tool { id, tool: None, end: ToolEnd::Tones, after: Duration::ZERO });
             self.watch_tools();
             self.answer_tool(reply, id, r#"{"status":"sent"}"#.to_owned());
         }
@@ -34,7 +34,7 @@ impl Call {
     /// The caller speaks instead.
     pub(crate) fn press_nothing(&mut self) {
         while let Some((_, id, _)) = self.tools.take_tones(|_| true) {
-            self.note(Note::Tool { tool: None, end: ToolEnd::Refused, after: Duration::ZERO });
+            self.note(Note::Tool { id, tool: None, end: ToolEnd::Refused, after: Duration::ZERO });
             self.watch_tools();
             let result = sentence("Not done: the caller interrupted before the keys were pressed.");
             self.leg(crate::LegCommand::ToolResult { id, result });

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    EndReason, Failure, FailureKind, ItemId, Meter, Oddity, ToolEnd, Turn, TurnTold, transcript::Line,
-    transcript::Speaker, transcript::ToolLine,
+    EndReason, Failure, FailureKind, ItemId, Meter, Oddity, ToolEnd, ToolId, Turn, TurnTold,
+    transcript::Line, transcript::Speaker, transcript::ToolLine,
 };
 
 /// Something worth a log line, a number or a look, that no socket needs to know.
@@ -30,8 +30,10 @@ pub enum Note {
     Idle { asked: usize },
     /// The caller pressed a key.
     Key(char),
-    /// A tool was called, and has been answered. Without a number: there is no such tool.
-    Tool { tool: Option<usize>, end: ToolEnd, after: Duration },
+    /// A tool is called, by this name and with these arguments: JSON, as the model wrote it.
+    ToolCalled { id: ToolId, name: String, arguments: String },
+    /// That call has been answered. Without a number: there is no such tool.
+    Tool { id: ToolId, tool: Option<usize>, end: ToolEnd, after: Duration },
     /// The leg cannot go on, and this one takes over.
     LegLost { failure: Failure, next: usize },
     /// The leg's session is nearly over, and it is opened anew.

@@ -121,6 +121,7 @@ impl Call {
         self.tools.newest = Some(id);
         self.tally.tools += 1;
         self.transcript.tool_called(self.age(), id, name, &arguments);
+        self.note(Note::ToolCalled { id, name: name.to_owned(), arguments: arguments.clone() });
         let named = |tool: &Tool| tool.name == name && tool.does != Does::Elsewhere;
         let tool = self.config.tools.iter().position(named);
         let refusal = match tool {
@@ -134,7 +135,7 @@ impl Call {
             (Some(tool), None) => tool,
             (_, refusal) => {
                 let result = sentence(refusal.unwrap_or_default());
-                self.note(Note::Tool { tool, end: ToolEnd::Refused, after: Duration::ZERO });
+                self.note(Note::Tool { id, tool, end: ToolEnd::Refused, after: Duration::ZERO });
                 if self.floor.is_silenced(reply) {
                     return self.leg(LegCommand::ToolResult { id, result }); // the caller speaks next
                 }
@@ -162,6 +163,7 @@ impl Call {
         self.tally.tools += 1;
         let (name, arguments) = what;
         self.transcript.tool_called(self.age(), id, name, arguments);
+        self.note(Note::ToolCalled { id, name: name.to_owned(), arguments: arguments.to_owned() });
         let at_server = |tool: &Tool| tool.name == server && tool.does == Does::Elsewhere;
         let Some(tool) = self.config.tools.iter().position(at_server) else { return };
         if self.floor.is_silenced(reply) || self.tools.running.len() >= MOST_AT_ONCE {
@@ -198,7 +200,7 @@ impl Call {
             return self.press_when_all_is_said();
         }
         let Running { reply, tool, since, .. } = self.tools.running.remove(at);
-        self.note(Note::Tool { tool: Some(tool), end, after: self.now - since });
+        self.note(Note::Tool { id, tool: Some(tool), end, after: self.now - since });
         self.watch_tools();
         match end {
             ToolEnd::HandsOver => {
@@ -259,7 +261,7 @@ impl Call {
         let (now, tools) = (self.now, &self.config.tools);
         let late = self.tools.running.extract_if(.., |one| now >= one.since + tools[one.tool].patience);
         for Running { id, reply, tool, since, .. } in late.collect::<Vec<_>>() {
-            self.note(Note::Tool { tool: Some(tool), end: ToolEnd::TooSlow, after: now - since });
+            self.note(Note::Tool { id, tool: Some(tool), end: ToolEnd::TooSlow, after: now - since });
             self.push(Command::StopTool(id));
             self.answer_tool(reply, id, sentence("It did not answer in time."));
         }

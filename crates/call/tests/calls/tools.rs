@@ -315,3 +315,19 @@ fn a_server_is_no_tool_that_a_model_can_call() {
     called(&mut scene, 2, 3, "calendar");
     assert!(!scene.commands().iter().any(|command| matches!(command, Command::Run { .. })));
 }
+
+#[test]
+fn each_call_of_a_tool_is_told_when_it_is_made_and_once_more_when_it_is_answered() {
+    let mut scene = asked(&["lookup", "nonsense"]);
+    ended(&mut scene, 1, "42");
+    let told = |command: Command| match command {
+        Command::Note(Note::ToolCalled { id, name, arguments }) => {
+            Some((id.0, format!("{name} {arguments}")))
+        }
+        Command::Note(Note::Tool { id, end, .. }) => Some((id.0, end.name().to_owned())),
+        _ => None,
+    };
+    let told: Vec<_> = scene.all_commands().into_iter().filter_map(told).collect();
+    let expected = [(1, "lookup {}"), (2, "nonsense {}"), (2, "refused"), (1, "done")];
+    assert_eq!(told, expected.map(|(id, text)| (id, text.to_owned())));
+}

@@ -6,6 +6,7 @@
 use super::{
     Cleared, PhoneEnd, PhoneEvent, PhoneOptions, PhoneState, Recording,
     messages::{self, FromRelay, Writer},
+    news,
     playback::{Passed, Playback},
 };
 use crate::{line::Line, phone::Opening, ulaw};
@@ -306,6 +307,9 @@ impl Live {
     fn take_text(&mut self, now: Instant, text: &str) {
         if self.options.opening != Opening::Full {
             return self.violation(now, format!("a message before start: {}", beginning(text)));
+        }
+        if news::take(self.options.news.as_ref(), now, text) {
+            return;
         }
         match messages::read(text, &self.options.ids.stream_sid) {
             Ok(FromRelay::Media(audio)) => self.hear(now, audio.into()),

@@ -7,6 +7,7 @@
 mod dial;
 mod live;
 mod messages;
+mod news;
 mod playback;
 mod recording;
 mod rest;
@@ -14,6 +15,7 @@ mod state;
 
 pub use dial::DialError;
 pub use messages::{Ids, SILENT_FRAME, token_parameters};
+pub use news::News;
 pub use recording::Recording;
 pub use rest::PhoneLine;
 pub use state::{Cleared, PhoneEnd, PhoneEvent, PhoneState};
@@ -61,6 +63,8 @@ pub struct PhoneOptions {
     pub suppress_silence: bool,
     /// Marks every frame so that its way can be timed; the number is this call's place in the probe.
     pub probe: Option<(Arc<Probe>, u32)>,
+    /// Where news of the call go, when they were asked for: see [`PhoneOptions::with_news`].
+    pub news: Option<mpsc::Sender<News>>,
     /// Whom to trust on `wss`; public CAs when `None`.
     pub trust: Option<Arc<ClientConfig>>,
     /// For the whole way from the first packet to the 101.
@@ -93,6 +97,7 @@ impl PhoneOptions {
             record: true,
             suppress_silence: false,
             probe: None,
+            news: None,
             trust: None,
             handshake_limit: Duration::from_secs(10),
         }
@@ -275,6 +280,11 @@ impl Phone {
     /// Waits for the end of the call.
     pub async fn ended(&self, limit: Duration) -> Result<PhoneEnd, Waited> {
         self.when(|state| state.end.clone(), limit).await
+    }
+
+    /// Looks at both sides so far, without a copy. The phone waits meanwhile.
+    pub fn hear<T>(&self, hear: impl FnOnce(&Recording) -> T) -> T {
+        hear(&live::lock(&self.recording))
     }
 
     /// Both sides so far.

@@ -43,6 +43,8 @@ pub struct PhoneState {
     pub clears: Vec<Cleared>,
     /// The last few thousand events, oldest first.
     pub events: VecDeque<(Instant, PhoneEvent)>,
+    /// So many came before those.
+    pub events_before: u64,
     pub violations: Vec<String>,
     pub violation_count: u64,
     /// The carrier has said that the stream is over.
@@ -152,6 +154,7 @@ impl PhoneState {
             marks_returned: 0,
             clears: Vec::new(),
             events: VecDeque::new(),
+            events_before: 0,
             violations: Vec::new(),
             violation_count: 0,
             is_closing: false,
@@ -167,6 +170,7 @@ impl PhoneState {
     pub(crate) fn note(&mut self, at: Instant, event: PhoneEvent) {
         if self.events.len() >= self.max_events {
             self.events.pop_front();
+            self.events_before += 1;
         }
         self.events.push_back((at, event));
     }
