@@ -105,11 +105,42 @@ fn every_setting_is_in_the_example_and_explained_and_nothing_else_is() {
 }
 
 #[test]
-fn every_refusal_is_explained_in_the_readme() {
-    let readme = read("README.md");
+fn every_refusal_is_explained() {
+    let page = read("docs/token.md");
     for code in patchcord::gate::Code::ALL {
-        assert!(readme.contains(&format!("`{}`", code.name())), "README.md does not explain {}", code.name());
+        assert!(page.contains(&format!("`{}`", code.name())), "docs/token.md does not explain {}", code.name());
     }
+}
+
+/// Anchors are those of headings, as GitHub makes them: in lower case, with dashes for spaces, without signs.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let titles = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    titles.map(|title| title.chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
+}
+
+#[test]
+fn links_between_the_documents_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = docs.filter(|path| path.extension().is_some_and(|it| it == "md"));
+    let mut seen = 0;
+    for page in pages.chain(["README.md", "ARCHITECTURE.md", "sdk/README.md"].map(|name| root.join(name))) {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
+        for link in links.filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').map_or((link, None), |(file, it)| (file, Some(it)));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(target.exists(), "{} links to {link}", page.display());
+            if let Some(anchor) = anchor {
+                let there = anchors(&std::fs::read_to_string(&target).unwrap());
+                assert!(there.contains(anchor), "{} links to {link}: {there:?}", page.display());
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen} links");
 }
 
 #[test]

@@ -59,8 +59,8 @@ fn a_call_may_be_recorded_and_where_to_is_shown_nowhere() {
     let record = config.call.record.clone().unwrap();
     assert_eq!((record.url.as_str(), record.say.as_deref()), (url, Some("This call is recorded.")));
     assert!(!format!("{config:?} {:?} {record:?}", config.call).contains("MARKER"));
-    let readme = include_str!("../../README.md");
-    let example = readme.split_once("## Recording").unwrap().1.split_once("```json\n").unwrap().1;
+    let page = include_str!("../../docs/recording.md");
+    let example = page.split_once("```json\n").unwrap().1;
     let example: Value = serde_json::from_str(example.split_once("```").unwrap().0).unwrap();
     let copied = scene::config(&gate(), &minter().sign(&with(example))).unwrap();
     assert!(copied.call.record.unwrap().say.is_some());
