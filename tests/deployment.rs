@@ -108,7 +108,11 @@ fn every_setting_is_in_the_example_and_explained_and_nothing_else_is() {
 fn every_refusal_is_explained() {
     let page = read("docs/token.md");
     for code in patchcord::gate::Code::ALL {
-        assert!(page.contains(&format!("`{}`", code.name())), "docs/token.md does not explain {}", code.name());
+        assert!(
+            page.contains(&format!("`{}`", code.name())),
+            "docs/token.md does not explain {}",
+            code.name()
+        );
     }
 }
 

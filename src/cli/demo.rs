@@ -195,7 +195,7 @@ fn next(page: &str, stays: bool) -> String {
         "What to do next\n\n{talk}\
   with a real model     OPENAI_API_KEY=sk-… cargo run --release -- demo
                         DEEPGRAM_API_KEY=… GROQ_API_KEY=… cargo run --release -- demo --leg cascade
-  an agent of yours     cargo run --release -- call --agent agent.json --out call.wav
+  another agent         cargo run --release -- call --agent docs/agents/standalone.toml --out call.wav
   your own number       README.md: “Plug it into your app”, or “Without an app”"
     )
 }

@@ -165,7 +165,7 @@ impl<'a> Check<'a> {
     pub fn prices(&mut self, name: &str, file: Option<String>) -> Prices {
         let own = Prices::default();
         let Some(file) = file else { return own };
-        let cure = "its form is that of src/costs/prices.json, and the README explains it";
+        let cure = "its form is that of src/costs/prices.json, and docs/reports.md explains it";
         let read = text(Path::new(&file)).map_err(|error| Faults(vec![unreadable(&error)]));
         match read.and_then(|text| own.clone().overlaid(&text)) {
             Ok(prices) => prices,

@@ -53,7 +53,7 @@ fn of_told(told: &Told, diary: &Diary) -> Vec<(&'static str, String)> {
             Some(wait) => ("line", format!("the silence was {wait}")),
             None => return Vec::new(),
         },
-        Told::Key(key) => ("caller", format!("presses {key}")),
+        Told::Key(key) => ("leg", format!("is told of key {key}")),
         Told::ToolCalled { name, arguments, .. } => {
             let arguments = arguments.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
             ("tool", format!("{name}{arguments}").chars().take(LONGEST).collect())
