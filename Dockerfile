@@ -15,13 +15,13 @@ RUN cargo chef prepare --recipe-path recipe.json
 FROM chef AS builder
 # The dependencies are a layer of their own: a change of ours does not build them again.
 COPY --from=planner /src/recipe.json recipe.json
-RUN cargo chef cook --release --locked --no-default-features --recipe-path recipe.json
+RUN cargo chef cook --profile production --locked --no-default-features --recipe-path recipe.json
 COPY . .
-RUN cargo build --release --locked --no-default-features --bin patchcord
+RUN cargo build --profile production --locked --no-default-features --bin patchcord
 
 # Only glibc and libgcc. Trusted roots are compiled in, so no certificate files are needed.
 FROM gcr.io/distroless/cc-debian13:nonroot AS runtime
-COPY --from=builder /src/target/release/patchcord /patchcord
+COPY --from=builder /src/target/production/patchcord /patchcord
 USER 65532:65532
 EXPOSE 8080 9091
 # The same as fly.toml's kill_signal. The relay takes SIGINT as well.

@@ -76,7 +76,7 @@ fn the_image_is_small_not_root_and_takes_signals_itself() {
     let image = read("Dockerfile");
     let runtime = image.split("AS runtime").nth(1).unwrap();
     assert!(
-        image.contains("cargo build --release --locked --no-default-features"),
+        image.contains("cargo build --profile production --locked --no-default-features"),
         "tools do not belong in it"
     );
     assert!(image.contains("FROM gcr.io/distroless/") && runtime.contains("USER 65532:65532"));
