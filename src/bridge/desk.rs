@@ -25,6 +25,8 @@ pub(super) struct Desk {
     exchange: Exchange,
     state: State,
     started: Option<Box<Started>>,
+    /// How a token travels with this carrier.
+    token_goes: &'static str,
     /// Room for this call, for as long as it has a desk.
     slot: Slot,
     known: Option<(Arc<Config>, String)>,
@@ -46,7 +48,8 @@ impl Desk {
             Some(pass) => fetch(&exchange, pass),
             None => State::Waiting,
         };
-        Self { exchange, state, started: None, slot, known: None }
+        let token_goes = ticket.carrier.token_goes;
+        Self { exchange, state, started: None, token_goes, slot, known: None }
     }
 
     /// The carrier's stream has started.
@@ -64,7 +67,7 @@ impl Desk {
         match &mut self.state {
             State::Waiting => {
                 let Some(started) = &self.started else { return Poll::Pending };
-                match open(&self.exchange, started) {
+                match open(&self.exchange, self.token_goes, started) {
                     Ok(pass) => {
                         self.state = fetch(&self.exchange, pass);
                         self.poll(cx)
@@ -106,11 +109,9 @@ impl Desk {
 type Fetching = Pin<Box<dyn Future<Output = Result<(Pass, Config), Refusal>> + Send>>;
 
 /// The token in `start`, compared with the call at once: nothing is dialled for somebody else's token.
-fn open(exchange: &Exchange, started: &Started) -> Result<Pass, Refusal> {
+fn open(exchange: &Exchange, token_goes: &str, started: &Started) -> Result<Pass, Refusal> {
     let Some(carried) = travel::in_start(&started.parameters)? else {
-        let text = "no token came with this call. Twilio strips query strings: put the token into the stream's path \
-                    (/stream/twilio/<token>), or send it as <Parameter> `token`, or in chunks `t0`, `t1`, … with \
-                    their count `tn`";
+        let text = format!("no token came with this call. {token_goes}");
         return Err(Refusal::new(Code::TokenMissing, text));
     };
     let pass = exchange.gate.open(&carried.token, SystemTime::now())?;

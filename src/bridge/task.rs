@@ -62,7 +62,7 @@ pub(super) async fn run(
 ) {
     let mut task = Task {
         call: Call::new(now()),
-        carrier: Carrier::new(socket, ticket.news),
+        carrier: Carrier::new(ticket.carrier, socket, ticket.news),
         leg: Leg::None,
         former: Former::default(),
         unsaid: Vec::new(),

@@ -47,6 +47,10 @@ pub enum Timer {
     MaxDuration,
     /// What is still playing has had its time.
     Closing,
+    /// The carrier may take more speech, or what waits for more must go.
+    Feed,
+    /// A mark should have come back.
+    Mark,
 }
 
 impl Timer {
@@ -56,7 +60,7 @@ impl Timer {
     }
 }
 
-const TIMERS: [Timer; 20] = [
+const TIMERS: [Timer; 22] = [
     Timer::Start,
     Timer::LegReady,
     Timer::LegQuiet,
@@ -77,6 +81,8 @@ const TIMERS: [Timer; 20] = [
     Timer::Warning,
     Timer::MaxDuration,
     Timer::Closing,
+    Timer::Feed,
+    Timer::Mark,
 ];
 
 #[derive(Debug, Default)]
