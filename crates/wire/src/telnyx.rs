@@ -7,138 +7,80 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use call::{CarrierCommand, CarrierEvent, Pieces, Started};
+use bytes::Bytes;
+use call::{CarrierEvent, Pieces, RefusalCode, Started};
 
 use crate::{
     carrier::{
-        FORMAT_CHANGED, Line, OTHER_FORMAT, Written,
-        hearing::Hearing,
-        said::{Envelope, Said},
+        OTHER_FORMAT,
+        json::{Start, Vendor},
+        said::Said,
         voice::{Voice, lag},
-        words::{Malformed, complaint, key, our_mark},
+        words::{Malformed, complaint},
     },
     sound::Codec,
 };
 
-/// One stream of one call.
 #[derive(Debug, Default)]
-pub struct Telnyx {
+pub(crate) struct Telnyx {
     /// As it stood in `connected`.
     token: Option<String>,
-    stream: Option<Stream>,
 }
 
-#[derive(Debug)]
-struct Stream {
-    id: String,
-    codec: Codec,
-    hearing: Hearing,
-    voice: Voice,
-}
+impl Vendor for Telnyx {
+    const MARK: (&'static str, &'static str) = ("mark", "/mark/name");
 
-impl Line for Telnyx {
-    fn read(&mut self, text: &Bytes) -> Option<CarrierEvent> {
-        match self.understand(text) {
-            Ok(Some(event)) => Some(event),
-            Ok(None) => self.more(),
-            Err(Malformed) => Some(CarrierEvent::Malformed),
-        }
+    fn codec(said: &Said) -> Option<Codec> {
+        let rate = said.number(&["/start/media_format/sample_rate"]);
+        let channels = said.number(&["/start/media_format/channels"]).unwrap_or(1);
+        let codec = codec(said.text(&["/start/media_format/encoding"])?);
+        codec.filter(|_| (rate, channels) == (Some(8_000), 1))
     }
 
-    fn more(&mut self) -> Option<CarrierEvent> {
-        self.stream.as_mut()?.hearing.next()
-    }
-
-    fn write(&mut self, command: &CarrierCommand, out: &mut BytesMut) -> Written {
-        self.stream.as_mut().map_or(Written::Nothing, |stream| stream.voice.write(command, out))
-    }
-
-    fn stream_id(&self) -> Option<&str> {
-        self.stream.as_ref().map(|stream| stream.id.as_str())
-    }
-}
-
-impl Telnyx {
-    fn understand(&mut self, text: &Bytes) -> Result<Option<CarrierEvent>, Malformed> {
-        let Envelope { event, media } = serde_json::from_slice(text)?;
-        match (&*event.0, &mut self.stream) {
-            ("media", Some(stream)) => {
-                stream.hearing.take(text, media.ok_or(Malformed)?)?;
-                Ok(None)
-            }
-            ("mark", Some(_)) => {
-                let said = Said::read(text)?;
-                Ok(our_mark(said.text(&["/mark/name"]).ok_or(Malformed)?).map(CarrierEvent::Mark))
-            }
-            ("dtmf", Some(_)) => {
-                let said = Said::read(text)?;
-                key(said.text(&["/dtmf/digit"]).ok_or(Malformed)?).map(|key| Some(CarrierEvent::Key(key)))
-            }
-            ("stop", Some(stream)) => {
-                stream.hearing.ends_with(CarrierEvent::Stopped);
-                Ok(None)
-            }
-            ("error", _) => {
-                let said = Said::read(text)?;
-                let places = ["/payload/detail", "/payload/title", "/payload/message", "/payload/code"];
-                Ok(said.text(&places).map(complaint))
-            }
-            ("connected", None) => {
-                let said = Said::read(text)?;
-                self.token = said.text(&["/x-telnyx-streaming-auth-token"]).map(str::to_owned);
-                Ok(None)
-            }
-            ("start", _) => self.start(&Said::read(text)?).map(Some),
-            ("" | "media" | "mark" | "dtmf" | "stop", _) => Err(Malformed),
-            _ => Ok(None),
-        }
-    }
-
-    fn start(&mut self, said: &Said) -> Result<CarrierEvent, Malformed> {
-        let heard = codec(said.text(&["/start/media_format/encoding"]));
-        let rate = said.number(&["/start/media_format/sample_rate"]) == Some(8_000);
-        let heard =
-            heard.filter(|_| rate && said.number(&["/start/media_format/channels"]).unwrap_or(1) == 1);
-        if let Some(stream) = &self.stream {
-            return if heard == Some(stream.codec) {
-                Err(Malformed)
-            } else {
-                Ok(CarrierEvent::Unfit(FORMAT_CHANGED))
-            };
-        }
+    fn start(&mut self, said: &Said) -> Result<Result<Start, RefusalCode>, Malformed> {
         let id = said.name(&["/stream_id", "/start/stream_id"]).ok_or(Malformed)?;
         let call_id = said.name(&["/start/call_control_id"]).ok_or(Malformed)?;
         let mut parameters = said.parameters(&["/start/custom_parameters"]);
-        let wanted = parameters.iter().find(|(name, _)| name == "codec").map(|(_, value)| value.as_str());
-        let spoken = wanted.map_or(Some(Codec::Ulaw), |wanted| codec(Some(wanted)));
-        let (Some(heard), Some(spoken)) = (heard, spoken) else {
-            return Ok(CarrierEvent::Unfit(OTHER_FORMAT));
-        };
-        if let Some(token) = self.token.take().filter(|_| !parameters.iter().any(|(name, _)| name == "token"))
-        {
-            parameters.push(("token".to_owned(), token));
-        }
-        let voice = Voice::new(
-            (r#"{"event":"media","media":{"payload":""#.to_owned(), r#""}}"#),
-            (r#"{"event":"mark","mark":{"name":"m"#.to_owned(), r#""}}"#),
-            r#"{"event":"clear"}"#.to_owned(),
-            spoken,
-        );
-        self.stream = Some(Stream { id: id.to_owned(), codec: heard, hearing: Hearing::new(heard), voice });
-        Ok(CarrierEvent::Started(Box::new(Started {
+        let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted);
+        let spoken = parameter("codec").map_or(Some(Codec::Ulaw), |(_, name)| codec(name));
+        let (Some(heard), Some(spoken)) = (Self::codec(said), spoken) else { return Ok(Err(OTHER_FORMAT)) };
+        let has_token = parameter("token").is_some();
+        parameters.extend(self.token.take().filter(|_| !has_token).map(|token| ("token".to_owned(), token)));
+        let started = Started {
             stream_id: id.to_owned(),
             call_id: call_id.to_owned(),
             account_id: said.name(&["/start/user_id"]).map(str::to_owned),
             parameters,
             pieces: Pieces { least: SHORTEST, ..Pieces::default() },
             lag: lag(heard, spoken),
-        })))
+        };
+        let voice = Voice::new(
+            (r#"{"event":"media","media":{"payload":""#.to_owned(), r#""}}"#),
+            (r#"{"event":"mark","mark":{"name":"m"#.to_owned(), r#""}}"#),
+            r#"{"event":"clear"}"#.to_owned(),
+            spoken,
+        );
+        Ok(Ok(Start { started, codec: heard, voice }))
+    }
+
+    fn other(&mut self, event: &str, text: &Bytes) -> Result<Option<CarrierEvent>, Malformed> {
+        match event {
+            "connected" => {
+                let said = Said::read(text)?;
+                self.token = said.text(&["/x-telnyx-streaming-auth-token"]).map(str::to_owned);
+                Ok(None)
+            }
+            "error" => {
+                let places = ["/payload/detail", "/payload/title", "/payload/message", "/payload/code"];
+                Ok(Said::read(text)?.text(&places).map(complaint))
+            }
+            _ => Ok(None),
+        }
     }
 }
 
-fn codec(name: Option<&str>) -> Option<Codec> {
-    match name? {
+fn codec(name: &str) -> Option<Codec> {
+    match name {
         "PCMU" => Some(Codec::Ulaw),
         "PCMA" => Some(Codec::Alaw),
         _ => None,

@@ -53,9 +53,9 @@ impl Hearing {
     }
 
     /// A frame came in this message. What is to be heard then comes from [`Hearing::next`].
-    pub fn take(&mut self, text: &Bytes, media: Media<'_>) -> Result<(), Malformed> {
+    pub fn take(&mut self, text: &Bytes, media: Media<'_>) {
         if media.track.some().is_some_and(|track| track != "inbound") {
-            return Ok(());
+            return;
         }
         // Some count from the stream's beginning, others from 1970.
         let at = media.timestamp.large().map(|ms| {
@@ -69,7 +69,6 @@ impl Hearing {
         let mended = self.order.push(media.chunk.large(), Frame { at, base64 });
         self.events.extend(mended.map(CarrierEvent::Mended));
         self.give_what_is_ready();
-        Ok(())
     }
 
     /// The stream is over: what waited for frames that are missing waits no more.

@@ -5,6 +5,7 @@
 //! carrier a call has come by.
 
 pub(crate) mod hearing;
+pub(crate) mod json;
 pub(crate) mod order;
 pub(crate) mod said;
 pub(crate) mod voice;
@@ -16,7 +17,8 @@ use bytes::{Bytes, BytesMut};
 use call::{CarrierCommand, CarrierEvent, RefusalCode};
 
 use crate::{
-    exotel::Exotel, plivo::Plivo, signalwire::SignalWire, telnyx::Telnyx, twilio::Twilio, vonage::Vonage,
+    carrier::json::Json, exotel::Exotel, plivo::Plivo, signalwire::SignalWire, telnyx::Telnyx,
+    twilio::Twilio, vonage::Vonage,
 };
 
 /// The stream is not two-way: it was opened to listen only.
@@ -118,7 +120,7 @@ pub static CARRIERS: [Carrier; 6] = [
     },
     Carrier {
         name: "telnyx",
-        line: || Box::new(Telnyx::default()),
+        line: || Box::new(Json::<Telnyx>::default()),
         signs: Signs::Nothing,
         token_goes: "Telnyx sends it as `stream_auth_token` of the command that starts the stream (at most 4,000 \
                      characters), or in the stream's path (/stream/telnyx/<token>)",
@@ -126,7 +128,7 @@ pub static CARRIERS: [Carrier; 6] = [
     },
     Carrier {
         name: "plivo",
-        line: || Box::new(Plivo::default()),
+        line: || Box::new(Json::<Plivo>::default()),
         signs: Signs::Nothing,
         token_goes: "Plivo sends it only in the stream's path (/stream/plivo/<token>): `extraHeaders` take letters \
                      and digits alone",
@@ -134,7 +136,7 @@ pub static CARRIERS: [Carrier; 6] = [
     },
     Carrier {
         name: "exotel",
-        line: || Box::new(Exotel::default()),
+        line: || Box::new(Json::<Exotel>::default()),
         signs: Signs::Nothing,
         token_goes: "Exotel sends it only in the stream's path (/stream/exotel/<token>), and the whole address may \
                      have 600 characters: let the token point to its configuration with `config`",
