@@ -16,6 +16,7 @@ mod line;
 pub mod openai;
 pub mod phone;
 pub mod probe;
+mod rates;
 mod resample;
 pub mod tls;
 pub mod twilio;
