@@ -2,13 +2,16 @@
 //!
 //! The 20 ms are absolute moments counted from the beginning: a late tick is caught up with, and the clock never
 //! drifts. Nothing here waits for the relay; a relay that does not read loses frames, as with Twilio.
+//! What the messages look like is the dialect's business, and the sound on the wire that of mouth and ear.
 
 use super::{
-    Cleared, PhoneEnd, PhoneEvent, PhoneOptions, PhoneState, Recording,
-    messages::{self, FromRelay, Writer},
+    Carrier, Cleared, Opening, PhoneEnd, PhoneEvent, PhoneOptions, PhoneState, Recording, SILENT_FRAME,
+    dialect::{self, Dialect, FromRelay},
+    edge::{Ear, Heard, Mouth},
+    packets::Packets,
     playback::{Passed, Playback},
 };
-use crate::{line::Line, phone::Opening, ulaw};
+use crate::{line::Line, rates, ulaw};
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
@@ -38,6 +41,9 @@ pub(super) enum Order {
     Press(char),
     Gap(Duration),
     Lose(u32),
+    Swap(u32),
+    Repeat(u32),
+    StartAgain(Carrier),
     SuppressSilence(bool),
     Read(bool),
     Freeze,
@@ -46,6 +52,7 @@ pub(super) enum Order {
     EndByCarrier,
     SendText(String),
     SendBinary(Bytes),
+    SendOversize(usize),
 }
 
 pub(super) struct Live {
@@ -53,7 +60,10 @@ pub(super) struct Live {
     line: Line,
     state: watch::Sender<PhoneState>,
     recording: Arc<Mutex<Recording>>,
-    writer: Writer,
+    dialect: Box<dyn Dialect>,
+    mouth: Mouth,
+    ear: Ear,
+    packets: Packets,
     playback: Playback,
     began: Instant,
     /// Frames whose time has come, sent or not.
@@ -84,8 +94,11 @@ impl Live {
         began: Instant,
     ) -> Self {
         Self {
-            writer: Writer::new(options.ids.clone(), options.bare_numbers),
-            playback: Playback::new(options.record),
+            dialect: dialect::of(&options),
+            mouth: Mouth::new(options.carrier.sends()),
+            ear: Ear::new(options.carrier.plays()),
+            packets: Packets::of(options.carrier.frames_per_message()),
+            playback: Playback::new(options.record, options.carrier.max_queued()),
             options,
             line,
             state,
@@ -107,11 +120,10 @@ impl Live {
 
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Order>) {
         if self.options.opening != Opening::Nothing {
-            self.line.text(messages::connected());
+            self.dialect.connected().into_iter().for_each(|text| self.line.text(text));
         }
         if self.options.opening == Opening::Full {
-            let start = self.writer.start(&self.options.parameters);
-            self.line.text(start);
+            self.line.text(self.dialect.start(self.options.carrier));
         }
         let alarm = sleep_until(self.began);
         tokio::pin!(alarm);
@@ -173,7 +185,7 @@ impl Live {
             return self.state.send_modify(|_| {});
         }
         let in_gap = self.gap_until.is_some_and(|until| now < until);
-        let mut frame = messages::SILENT_FRAME;
+        let mut frame = SILENT_FRAME;
         let said = if in_gap { 0 } else { self.next_words(&mut frame) };
         if let Some((probe, call)) = &self.options.probe {
             probe.leaves_phone(*call, self.ticks, &mut frame);
@@ -181,16 +193,17 @@ impl Live {
         let withheld = in_gap || self.frozen || (self.options.suppress_silence && said == 0);
         let lost = !withheld && self.lose > 0;
         let congested = !withheld && !lost && self.line.is_congested(now);
+        let (goes, at_ms) = (!withheld && !lost && !congested, self.at_ms());
+        self.pronounce(&frame, in_gap, goes);
         if lost || congested {
-            self.writer.skip();
+            self.packets.lose();
             self.lose -= u32::from(lost);
-        } else if !withheld {
-            let timestamp = self.options.first_timestamp_ms + u64::from(self.ticks) * 20;
-            let text = self.writer.media(timestamp, &frame);
-            self.line.text(text);
+        } else if goes {
+            self.packets.begin(at_ms);
         }
+        self.packets.frame_over(self.ticks, &mut *self.dialect, &mut self.line);
         if self.options.record {
-            let sound = if withheld || lost { &messages::SILENT_FRAME } else { &frame };
+            let sound = if withheld || lost { &SILENT_FRAME } else { &frame };
             lock(&self.recording).caller_said(sound);
         }
         let (began, ended) = (said > 0 && !self.speaking, said == 0 && self.speaking);
@@ -201,7 +214,7 @@ impl Live {
             (state.played, state.queued) = (played, queued);
             state.frames_withheld += u64::from(withheld || lost);
             state.frames_congested += u64::from(congested);
-            state.frames_sent += u64::from(!withheld && !lost && !congested);
+            state.frames_sent += u64::from(goes);
             state.to_say = to_say;
             if began {
                 state.speech_began = Some(now);
@@ -217,6 +230,22 @@ impl Live {
             for done in self.waiting_for_said.drain(..) {
                 let _ = done.send(());
             }
+        }
+    }
+
+    /// The moment of the next frame, as timestamps have it.
+    fn at_ms(&self) -> u64 {
+        self.options.first_timestamp_ms + u64::from(self.ticks) * 20
+    }
+
+    /// Brings a frame to the wire, or only past the mouth: the time goes by there too.
+    fn pronounce(&mut self, frame: &[u8], in_gap: bool, goes: bool) {
+        let next = self.to_say.iter().flatten().copied().take(if in_gap { 0 } else { rates::REACH });
+        let ahead: Vec<u8> = next.collect();
+        let before = self.packets.audio.len();
+        self.mouth.speak(frame, &ahead, &mut self.packets.audio);
+        if !goes {
+            self.packets.audio.truncate(before);
         }
     }
 
@@ -271,8 +300,7 @@ impl Live {
             return;
         }
         for name in names {
-            let text = self.writer.mark(name);
-            self.line.text(text);
+            self.line.text(self.dialect.mark(name));
         }
     }
 
@@ -281,9 +309,7 @@ impl Live {
         self.play(now);
         match message {
             Some(Ok(Message::Text(text))) => self.take_text(now, &text),
-            Some(Ok(Message::Binary(bytes))) => {
-                self.violation(now, format!("31950 binary, {} bytes", bytes.len()))
-            }
+            Some(Ok(Message::Binary(bytes))) => self.take_binary(now, &bytes),
             Some(Ok(Message::Close(_))) if self.closing.is_some() => {
                 self.end = Some(self.closed(true));
             }
@@ -307,9 +333,26 @@ impl Live {
         if self.options.opening != Opening::Full {
             return self.violation(now, format!("a message before start: {}", beginning(text)));
         }
-        match messages::read(text, &self.options.ids.stream_sid) {
-            Ok(FromRelay::Media(audio)) => self.hear(now, audio.into()),
-            Ok(FromRelay::Mark(name)) => {
+        match self.dialect.read(text) {
+            Ok(message) => self.follow(now, message),
+            Err(problem) => self.violation(now, format!("{problem}: {}", beginning(text))),
+        }
+    }
+
+    fn take_binary(&mut self, now: Instant, bytes: &[u8]) {
+        match self.dialect.read_binary(bytes) {
+            Ok(_) if self.options.opening != Opening::Full => {
+                self.violation(now, format!("{} bytes of audio before start", bytes.len()));
+            }
+            Ok(message) => self.follow(now, message),
+            Err(problem) => self.violation(now, problem),
+        }
+    }
+
+    fn follow(&mut self, now: Instant, message: FromRelay) {
+        match message {
+            FromRelay::Media(audio) => self.hear(now, audio),
+            FromRelay::Mark(name) => {
                 if !self.playback.mark(name.clone()) {
                     self.violation(now, "too many pending marks".to_owned());
                 }
@@ -320,20 +363,27 @@ impl Live {
                 // With nothing queued it is passed already.
                 self.play(now);
             }
-            Ok(FromRelay::Clear) => self.clear(now),
-            Err(problem) => self.violation(now, format!("{problem}: {}", beginning(text))),
+            FromRelay::Clear => self.clear(now),
+            FromRelay::Digit(digit) => self.state.send_modify(|state| state.pressed(&digit)),
         }
     }
 
-    fn hear(&mut self, now: Instant, audio: Bytes) {
+    fn hear(&mut self, now: Instant, wire: Vec<u8>) {
+        let begins = !self.playback.is_playing();
+        if begins {
+            self.ear.forget();
+        }
+        let Heard { amended, audio } = self.ear.hear(wire);
+        self.playback.amend(&amended);
         if let Some((probe, _)) = &self.options.probe {
             probe.arrives_at_phone(&audio);
         }
         let bytes = audio.len();
-        let begins = !self.playback.is_playing();
         let lost = self.playback.queue(now, audio);
         if lost > 0 {
-            self.violation(now, format!("31931 more than 10 minutes queued, {lost} bytes discarded"));
+            self.ear.forget();
+            let most = self.options.carrier.max_queued() / 8000;
+            self.violation(now, format!("31931 more than {most} s queued, {lost} bytes discarded"));
         }
         let (played, queued) = self.position();
         self.state.send_modify(|state| {
@@ -353,8 +403,16 @@ impl Live {
     }
 
     fn clear(&mut self, now: Instant) {
+        let carrier = self.options.carrier;
+        if !self.options.clear_returns_marks.unwrap_or(carrier.clear_returns_marks()) {
+            self.playback.forget_marks();
+        }
         let emptied = self.playback.clear();
+        self.ear.forget();
         self.return_marks(&emptied.marks);
+        if let (Some(text), None) = (self.dialect.cleared(), self.closing) {
+            self.line.text(text);
+        }
         let cleared = Cleared {
             at: now,
             played: ulaw::length_of(emptied.played),
@@ -390,11 +448,14 @@ impl Live {
             Order::Hush => self.to_say.clear(),
             Order::TellWhenSaid(done) => self.waiting_for_said.push(done),
             Order::Press(digit) => {
-                let text = self.writer.dtmf(digit);
+                let text = self.dialect.dtmf(self.at_ms(), digit);
                 self.line.text(text);
             }
             Order::Gap(length) => self.gap_until = Some(Instant::now() + length),
             Order::Lose(count) => self.lose = self.lose.saturating_add(count),
+            Order::Swap(pairs) => self.packets.swap(pairs),
+            Order::Repeat(count) => self.packets.repeat(count),
+            Order::StartAgain(carrier) => self.start_again(carrier),
             Order::SuppressSilence(yes) => self.options.suppress_silence = yes,
             Order::Read(yes) => self.reading = yes,
             Order::Freeze => self.frozen = true,
@@ -406,13 +467,24 @@ impl Live {
             }
             Order::SendText(text) => self.line.text(text),
             Order::SendBinary(bytes) => self.line.post(Message::Binary(bytes)),
+            Order::SendOversize(bytes) => {
+                // Three bytes are four in base64.
+                let message = self.dialect.media(self.at_ms(), &vec![ulaw::SILENCE; bytes / 4 * 3 + 3]);
+                self.line.post(message);
+            }
         }
     }
 
+    fn start_again(&mut self, carrier: Carrier) {
+        self.packets.send_rest(&mut *self.dialect, &mut self.line);
+        self.line.text(self.dialect.start(carrier));
+        (self.mouth, self.ear) = (Mouth::new(carrier.sends()), Ear::new(carrier.plays()));
+    }
+
     fn hang_up(&mut self, stop: bool) {
+        self.packets.send_rest(&mut *self.dialect, &mut self.line);
         if stop && self.options.opening == Opening::Full {
-            let text = self.writer.stop();
-            self.line.text(text);
+            self.dialect.stop().into_iter().for_each(|text| self.line.text(text));
         }
         let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
         self.line.post(Message::Close(Some(frame)));
