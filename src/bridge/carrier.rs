@@ -45,6 +45,8 @@ pub(super) struct Carrier {
     closing: Option<Message>,
     /// Nothing more goes out. Said once.
     closed: bool,
+    /// The other side has said goodbye first, and our answer to that is on its way out.
+    answers_close: bool,
     wants_news: bool,
 }
 
@@ -52,8 +54,8 @@ impl Carrier {
     pub fn new(carrier: &carrier::Carrier, socket: WebSocketStream<TcpStream>, wants_news: bool) -> Self {
         let limits = Limits { audio_bytes: carrier.room, ..Limits::CARRIER };
         let (line, outbox) = ((carrier.line)(), Outbox::new(limits));
-        let (written, gone, spoiled, closing, closed) = Default::default();
-        Self { socket, line, outbox, written, gone, spoiled, closing, closed, wants_news }
+        let (written, gone, spoiled, closing, closed, answers_close) = Default::default();
+        Self { socket, line, outbox, written, gone, spoiled, closing, closed, answers_close, wants_news }
     }
 
     /// News of the call, for a browser phone that asked for them.
@@ -76,7 +78,11 @@ impl Carrier {
                 Some(Ok(Message::Binary(bytes))) => self.line.read_binary(&bytes),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => Some(CarrierEvent::Alive),
                 Some(Ok(Message::Frame(_))) => None,
-                Some(Ok(Message::Close(_))) | None => self.over(Gone::Closed),
+                Some(Ok(Message::Close(_))) => {
+                    self.answers_close = true;
+                    self.over(Gone::Closed)
+                }
+                None => self.over(Gone::Closed),
                 Some(Err(error)) => self.over(how(&error)),
             };
             if let Some(event) = event {
@@ -159,6 +165,10 @@ impl Carrier {
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.poll_flush(cx).is_pending() {
             return Poll::Pending;
+        }
+        // The socket has its answer ready, but sends it only when it is asked to do something.
+        while self.answers_close {
+            self.answers_close = ready!(self.socket.poll_next_unpin(cx)).is_some_and(|read| read.is_ok());
         }
         while !self.gone {
             match ready!(self.socket.poll_next_unpin(cx)) {

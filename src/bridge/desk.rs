@@ -30,6 +30,8 @@ pub(super) struct Desk {
     /// Room for this call, for as long as it has a desk.
     slot: Slot,
     known: Option<(Arc<Config>, String)>,
+    /// For which call the token was made.
+    sub: Option<String>,
 }
 
 enum State {
@@ -49,12 +51,19 @@ impl Desk {
             None => State::Waiting,
         };
         let token_goes = ticket.carrier.token_goes;
-        Self { exchange, state, started: None, token_goes, slot, known: None }
+        Self { exchange, state, started: None, token_goes, slot, known: None, sub: None }
     }
 
     /// The carrier's stream has started.
     pub fn started(&mut self, started: Box<Started>) {
         self.started = Some(started);
+    }
+
+    /// The call's name by its token, for a carrier that does not say it.
+    pub fn call_by_token(&self) -> Option<&str> {
+        self.sub
+            .as_deref()
+            .filter(|_| self.started.as_ref().is_some_and(|started| started.call_id.is_empty()))
     }
 
     /// What the token asks for, and who made it; once the gate has read it.
@@ -78,6 +87,7 @@ impl Desk {
             State::Fetching(fetching) => match ready!(fetching.as_mut().poll(cx)) {
                 Ok((pass, config)) => {
                     let token = Input::Token(Box::new(order::for_call(&config)));
+                    self.sub.clone_from(&pass.sub);
                     self.known = Some((Arc::new(config), pass.iss.clone()));
                     self.slot.confirm();
                     self.state = State::Known(Box::new(pass));

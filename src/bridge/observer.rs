@@ -95,11 +95,18 @@ impl Observer {
 
     /// The carrier named its call.
     pub fn started(&mut self, started: &Started) {
-        // The carrier's word: bounded and printable before it goes into a log.
-        self.carrier_call = started.call_id.chars().filter(char::is_ascii_graphic).take(128).collect();
         self.account.clone_from(&started.account_id);
-        tracing::Span::current().record("carrier_call", &self.carrier_call);
+        self.is_called(&started.call_id);
         self.exchange.watchers.tell(&self.id, || What::Started);
+    }
+
+    /// The carrier's name of its call. Its own word: bounded and printable before it goes into a log.
+    pub fn is_called(&mut self, call: &str) {
+        let name: String = call.chars().filter(char::is_ascii_graphic).take(128).collect();
+        if name != self.carrier_call {
+            tracing::Span::current().record("carrier_call", &name);
+            self.carrier_call = name;
+        }
     }
 
     /// The gate refused. Returns what the call has to say to the carrier.
