@@ -5,7 +5,7 @@
 //! says PCMA. Frames may come out of order. The token stands in `connected` as well as in a header.
 //! See <https://developers.telnyx.com/docs/voice/programmable-voice/media-streaming>.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use call::{CarrierEvent, Pieces, RefusalCode, Started};
@@ -21,7 +21,7 @@ use crate::{
     sound::Codec,
 };
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Telnyx {
     /// As it stood in `connected`.
     token: Option<String>,
@@ -76,6 +76,13 @@ impl Vendor for Telnyx {
             }
             _ => Ok(None),
         }
+    }
+}
+
+/// Without the token.
+impl fmt::Debug for Telnyx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telnyx").field("token", &self.token.as_ref().map(|_| "***")).finish()
     }
 }
 
