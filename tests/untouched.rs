@@ -19,7 +19,7 @@ use sim::{
 async fn nothing_is_decoded_on_the_way_of_ulaw() {
     let provider = OpenAi::start(OpenAiOptions::default()).await.unwrap();
     let house = House::with(&[("OPENAI_BASE_URL", &provider.base_url())]).await;
-    for carrier in [Carrier::Twilio, Carrier::SignalWire] {
+    for carrier in [Carrier::Twilio, Carrier::SignalWire, Carrier::Plivo] {
         let reply = Reply::say("We open at eight on weekdays, and at nine on Saturdays.");
         provider.behave("sk-untouched", Behaviour::default().replies([reply]));
         let before = call::decoded::times();

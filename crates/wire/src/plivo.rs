@@ -5,9 +5,7 @@
 //! down which byte comes first, and a telephone's line has no more than µ-law in it.
 //! See <https://www.plivo.com/docs/voice/xml/audio-streaming>.
 
-use std::time::Duration;
-
-use call::{Pieces, RefusalCode, Started};
+use call::{RefusalCode, Started};
 
 use crate::{
     carrier::{
@@ -43,7 +41,6 @@ impl Vendor for Plivo {
             stream_id: id.to_owned(),
             call_id: call_id.to_owned(),
             account_id: said.name(&["/start/accountId"]).map(str::to_owned),
-            pieces: Pieces { least: SHORTEST, ..Pieces::default() },
             ..Started::default()
         };
         let media =
@@ -57,6 +54,3 @@ impl Vendor for Plivo {
         Ok(Ok(Start { started, codec, voice }))
     }
 }
-
-/// A frame. What is shorter is worth no message.
-const SHORTEST: Duration = Duration::from_millis(20);

@@ -118,7 +118,6 @@ fn every_stream_starts_with_its_ids_parameters_and_wishes() {
                 stream_id: "4c77".into(),
                 call_id: "0a6e".into(),
                 account_id: Some("190".into()),
-                pieces: from_20,
                 ..Started::default()
             },
         ),
