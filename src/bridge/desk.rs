@@ -61,9 +61,7 @@ impl Desk {
 
     /// The call's name by its token, for a carrier that does not say it.
     pub fn call_by_token(&self) -> Option<&str> {
-        self.sub
-            .as_deref()
-            .filter(|_| self.started.as_ref().is_some_and(|started| started.call_id.is_empty()))
+        self.sub.as_deref().filter(|_| self.started.as_ref().is_some_and(|started| started.unnamed))
     }
 
     /// What the token asks for, and who made it; once the gate has read it.

@@ -302,3 +302,23 @@ async fn a_stream_that_cannot_carry_a_call_is_refused_by_name() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_names_the_carriers_call_and_who_said_what_was_heard() {
+    over_every_carrier(|exchange, carrier| async move {
+        exchange.app.answer("/report", Answer::json(&json!({})));
+        let mut claims = echo();
+        claims["report"] = json!({ "url": exchange.app.url("/report"), "events": ["call.ended"] });
+        let options = exchange.phone(carrier, &claims);
+        let call = options.ids.call_sid.clone();
+        let phone = Phone::dial(options).await.unwrap();
+        says(&phone, 700, 3).await;
+        finished(&phone, carrier).await;
+        phone.hang_up();
+        let report = exchange.app.post("/report", 0, |_| true, LIMIT).await.unwrap().json();
+        // Vonage names none: there it is the one that the token was made for.
+        assert_eq!(report["data"]["call"]["carrier_call_id"], call, "{carrier}");
+        assert_eq!(report["data"]["heard_by"], "marks", "{carrier}");
+    })
+    .await;
+}

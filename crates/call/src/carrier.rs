@@ -37,6 +37,8 @@ pub enum CarrierEvent {
 pub struct Started {
     pub stream_id: String,
     pub call_id: String,
+    /// The carrier has no name for its call, or does not say it: which call it is, only the token can tell.
+    pub unnamed: bool,
     pub account_id: Option<String>,
     /// Names and values the main app gave the stream; the token may be among them.
     pub parameters: Vec<(String, String)>,
@@ -83,6 +85,7 @@ impl fmt::Debug for Started {
         f.debug_struct("Started")
             .field("stream_id", &self.stream_id)
             .field("call_id", &self.call_id)
+            .field("unnamed", &self.unnamed)
             .field("account_id", &self.account_id)
             .field("parameters", &self.parameters.len())
             .field("pieces", &self.pieces)

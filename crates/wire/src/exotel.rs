@@ -43,6 +43,7 @@ impl Vendor for Exotel {
             parameters: said.parameters(&["/start/custom_parameters", "/start/customParameters"]),
             pieces: Pieces { least: least(rate), step: FRAME, ahead: None },
             lag: lag(codec, codec),
+            ..Started::default()
         };
         let voice = Voice::new(
             (format!(r#"{{"event":"media","stream_sid":"{id}","media":{{"payload":""#), r#""}}"#),

@@ -53,6 +53,7 @@ impl Vendor for Telnyx {
             parameters,
             pieces: Pieces { least: SHORTEST, ..Pieces::default() },
             lag: lag(heard, spoken),
+            ..Started::default()
         };
         let voice = Voice::new(
             (r#"{"event":"media","media":{"payload":""#.to_owned(), r#""}}"#),

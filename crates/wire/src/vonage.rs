@@ -116,6 +116,7 @@ impl Vonage {
         Ok(CarrierEvent::Started(Box::new(Started {
             stream_id: id.to_owned(),
             call_id: call_id.to_owned(),
+            unnamed: call_id.is_empty(),
             account_id: None,
             parameters,
             pieces: Pieces { least: FRAME, step: FRAME, ahead: Some(AHEAD) },

@@ -109,7 +109,7 @@ fn every_stream_starts_with_its_ids_parameters_and_wishes() {
                 account_id: Some("9a".into()),
                 parameters: vec![parameter("tenant", "7")],
                 pieces: from_20,
-                lag: Lag::default(),
+                ..Started::default()
             },
         ),
         (
@@ -129,7 +129,7 @@ fn every_stream_starts_with_its_ids_parameters_and_wishes() {
                 account_id: Some("shop1".into()),
                 parameters: vec![parameter("k", "v")],
                 pieces: Pieces { least: ms(200), step: ms(20), ahead: None },
-                lag: Lag::default(),
+                ..Started::default()
             },
         ),
         (
@@ -145,6 +145,7 @@ fn every_stream_starts_with_its_ids_parameters_and_wishes() {
                 ],
                 pieces: Pieces { least: ms(20), step: ms(20), ahead: Some(ms(50_000)) },
                 lag: filters,
+                unnamed: false,
             },
         ),
     ];
@@ -419,7 +420,7 @@ fn vonage_gets_and_sends_binary_messages_of_20_ms() {
 fn a_vonage_call_that_nobody_named_has_no_name() {
     let (line, started) =
         start("vonage", r#"{"event":"websocket:connected","content-type":"audio/l16;rate=8000"}"#);
-    assert_eq!((started.call_id.as_str(), line.stream_id()), ("", Some("vonage")));
+    assert_eq!((started.unnamed, started.call_id.as_str(), line.stream_id()), (true, "", Some("vonage")));
 }
 
 #[test]
