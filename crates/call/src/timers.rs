@@ -56,7 +56,7 @@ pub enum Timer {
 impl Timer {
     /// Whether somebody out there may be given up when the time is over.
     pub(crate) fn judges_a_peer(self) -> bool {
-        matches!(self, Self::LegReady | Self::LegQuiet | Self::CarrierQuiet | Self::ReplyDue)
+        matches!(self, Self::LegReady | Self::LegQuiet | Self::CarrierQuiet | Self::ReplyDue | Self::Mark)
     }
 }
 
