@@ -382,8 +382,7 @@ impl Live {
         let lost = self.playback.queue(now, audio);
         if lost > 0 {
             self.ear.forget();
-            let most = self.options.carrier.max_queued() / 8000;
-            self.violation(now, format!("31931 more than {most} s queued, {lost} bytes discarded"));
+            self.violation(now, self.options.carrier.overflow(lost));
         }
         let (played, queued) = self.position();
         self.state.send_modify(|state| {

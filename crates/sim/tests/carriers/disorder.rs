@@ -78,6 +78,24 @@ async fn an_encoding_that_nobody_knows_is_announced() {
 }
 
 #[tokio::test]
+async fn a_rate_that_is_not_the_sounds_is_announced() {
+    let table = [
+        ("twilio", "/start/mediaFormat/sampleRate", json!(11_025)),
+        ("telnyx", "/start/media_format/sample_rate", json!(11_025)),
+        ("signalwire", "/start/mediaFormat/sampleRate", json!(11_025)),
+        ("plivo", "/start/mediaFormat/sampleRate", json!(11_025)),
+        ("exotel", "/start/media_format/sample_rate", json!("11025")),
+        ("vonage", "/content-type", json!("audio/l16;rate=11025")),
+    ];
+    for (carrier, path, expected) in table {
+        let odd = Odd { rate: Some(11_025), ..Odd::default() };
+        let mut call = Call::with(carrier, |options| PhoneOptions { odd, ..options }).await;
+        let start = if carrier == "vonage" { "websocket:connected" } else { "start" };
+        assert_eq!(call.event_named(start).await.pointer(path), Some(&expected), "{carrier}");
+    }
+}
+
+#[tokio::test]
 async fn a_track_of_the_wrong_way_is_announced_and_sent() {
     for carrier in ["twilio", "telnyx", "signalwire", "plivo"] {
         let odd = Odd { tracks: vec!["outbound".to_owned()], ..Odd::default() };
