@@ -66,7 +66,8 @@ fn close_enough(sound: Sound) -> f64 {
         Sound::G711(Law::Mu) | Sound::Linear { rate: 8000 } => 1e-12,
         // Two quantisations, one after the other.
         Sound::G711(Law::A) => 0.001,
-        Sound::Linear { .. } => 0.002,
+        // Messages that did not join would already be 0.000004.
+        Sound::Linear { .. } => 0.000001,
     }
 }
 
@@ -100,7 +101,9 @@ async fn what_the_caller_says_is_on_the_wire_as_the_carrier_has_it() {
         // µ-law was in between, and the first and last milliseconds ring.
         let inner = expected.len() / 10..expected.len() * 9 / 10;
         let off = apart(&expected[inner.clone()], &found[inner]);
-        assert!(off < 0.001, "{carrier}: {off}");
+        // µ-law's own noise is 0.00018; a frame that did not know the next would add to it at higher rates.
+        let most = if sound.rate() > 8000 { 0.00019 } else { 0.0003 };
+        assert!(off < most, "{carrier}: {off}");
     })
     .await;
 }
