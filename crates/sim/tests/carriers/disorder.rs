@@ -1,6 +1,9 @@
 //! What goes wrong at carriers on bad days, and can be asked for.
 
-use crate::{common::decode, relay::Call};
+use crate::{
+    common::decode,
+    relay::{Call, Heard},
+};
 use serde_json::{Value, json};
 use sim::phone::{Carrier, Odd, PhoneOptions};
 
@@ -58,13 +61,15 @@ async fn what_gets_lost_on_the_way_has_used_up_its_number() {
         };
         let mut before = at(&call.media().await);
         call.phone.lose_frames(lost);
-        let jump = loop {
+        let mut jump = 1;
+        for _ in 0..50 {
             let now = at(&call.media().await);
-            if now != before + 1 {
-                break now - before;
-            }
+            jump = jump.max(now - before);
             before = now;
-        };
+            if jump > 1 {
+                break;
+            }
+        }
         let expected = if carrier == "exotel" { 2..=3 } else { 4..=4 };
         assert!(expected.contains(&jump), "{carrier}: {jump}");
     }
@@ -72,19 +77,23 @@ async fn what_gets_lost_on_the_way_has_used_up_its_number() {
 
 #[tokio::test]
 async fn a_frame_that_was_held_back_leaves_before_the_stop() {
-    let mut call = Call::over("telnyx").await;
-    call.media().await;
-    call.phone.swap_frames(1);
-    call.phone.until(|phone| phone.frames_sent >= 2, crate::common::LIMIT).await.unwrap();
-    call.phone.hang_up();
-    let mut found = Vec::new();
-    while let crate::relay::Heard::Event(event) = call.next().await {
-        found.push(event);
+    // After an odd number of frames one is held, after an even number none.
+    for frames in 2..6 {
+        let mut call = Call::over("telnyx").await;
+        call.phone.swap_frames(1000);
+        call.phone.until(|phone| phone.frames_sent >= frames, crate::common::LIMIT).await.unwrap();
+        call.phone.hang_up();
+        let mut found = Vec::new();
+        while let Heard::Event(event) = call.next().await {
+            found.push(event);
+        }
+        assert_eq!(found.pop().unwrap()["event"], "stop");
+        let media = found.iter().filter(|event| event["event"] == "media");
+        let mut numbers: Vec<u64> = media.map(chunk).collect();
+        numbers.sort_unstable();
+        let sent = call.phone.look(|phone| phone.frames_sent);
+        assert_eq!(numbers, (1..=sent).collect::<Vec<_>>());
     }
-    assert_eq!(found.pop().unwrap()["event"], "stop");
-    let mut numbers: Vec<u64> = found.iter().map(chunk).collect();
-    numbers.sort_unstable();
-    assert_eq!(numbers, (2..2 + numbers.len() as u64).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -139,11 +148,10 @@ async fn a_track_of_the_wrong_way_is_announced_and_sent() {
 async fn a_codec_changes_in_mid_call() {
     let mut call = Call::over("telnyx").await;
     assert_eq!(call.audio().await, vec![0xFF; 160]);
+    // The first start went by with the audio before it.
     call.phone.start_again(Carrier::parse("telnyx-pcma").unwrap());
-    let mut media = call.media().await;
-    while decode(media["media"]["payload"].as_str().unwrap())[0] == 0xFF {
-        media = call.media().await;
-    }
+    call.event_named("start").await;
+    let media = call.media().await;
     assert_eq!(decode(media["media"]["payload"].as_str().unwrap()), vec![0xD5; 160]);
 
     let mut call = Call::over("telnyx").await;
