@@ -145,6 +145,14 @@ impl Carrier {
         }
     }
 
+    /// What the carrier says when more than that came.
+    pub(crate) fn overflow(self, lost: u64) -> String {
+        match self {
+            Carrier::Twilio => format!("31931 more than 10 minutes queued, {lost} bytes discarded"),
+            _ => format!("more than {} s queued, {lost} bytes discarded", self.max_queued() / 8000),
+        }
+    }
+
     /// Do pending marks come back when playback is cleared? Plivo's documents do not say.
     pub(crate) fn clear_returns_marks(self) -> bool {
         match self {

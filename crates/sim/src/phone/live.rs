@@ -4,14 +4,17 @@
 //! drifts. Nothing here waits for the relay; a relay that does not read loses frames, as with Twilio.
 //! What the messages look like is the dialect's business, and the sound on the wire that of mouth and ear.
 
+mod listening;
+mod speaking;
+
 use super::{
-    Carrier, Cleared, Opening, PhoneEnd, PhoneEvent, PhoneOptions, PhoneState, Recording, SILENT_FRAME,
-    dialect::{self, Dialect, FromRelay},
-    edge::{Ear, Heard, Mouth},
+    Carrier, Opening, PhoneEnd, PhoneEvent, PhoneOptions, PhoneState, Recording,
+    dialect::{self, Dialect},
+    edge::{Ear, Mouth},
     packets::Packets,
-    playback::{Passed, Playback},
+    playback::Playback,
 };
-use crate::{line::Line, rates, ulaw};
+use crate::{line::Line, ulaw};
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
@@ -179,131 +182,6 @@ impl Live {
         }
     }
 
-    fn speak(&mut self, now: Instant) {
-        if self.options.opening != Opening::Full {
-            // The tick still counts, so that waiting tests look again.
-            return self.state.send_modify(|_| {});
-        }
-        let in_gap = self.gap_until.is_some_and(|until| now < until);
-        let mut frame = SILENT_FRAME;
-        let said = if in_gap { 0 } else { self.next_words(&mut frame) };
-        if let Some((probe, call)) = &self.options.probe {
-            probe.leaves_phone(*call, self.ticks, &mut frame);
-        }
-        let withheld = in_gap || self.frozen || (self.options.suppress_silence && said == 0);
-        let lost = !withheld && self.lose > 0;
-        let congested = !withheld && !lost && self.line.is_congested(now);
-        let (goes, at_ms) = (!withheld && !lost && !congested, self.at_ms());
-        self.pronounce(&frame, in_gap, goes);
-        if lost || congested {
-            self.packets.lose();
-            self.lose -= u32::from(lost);
-        } else if goes {
-            self.packets.begin(at_ms);
-        }
-        self.packets.frame_over(self.ticks, &mut *self.dialect, &mut self.line);
-        if self.options.record {
-            let sound = if withheld || lost { &SILENT_FRAME } else { &frame };
-            lock(&self.recording).caller_said(sound);
-        }
-        let (began, ended) = (said > 0 && !self.speaking, said == 0 && self.speaking);
-        self.speaking = if in_gap { self.speaking } else { said > 0 };
-        let to_say = self.left_to_say();
-        let (played, queued) = self.position();
-        self.state.send_modify(|state| {
-            (state.played, state.queued) = (played, queued);
-            state.frames_withheld += u64::from(withheld || lost);
-            state.frames_congested += u64::from(congested);
-            state.frames_sent += u64::from(goes);
-            state.to_say = to_say;
-            if began {
-                state.speech_began = Some(now);
-                state.note(now, PhoneEvent::SpeechBegan);
-            }
-            if ended && !in_gap {
-                state.speech_ended = Some(now);
-                state.note(now, PhoneEvent::SpeechEnded);
-            }
-        });
-        if self.to_say.is_empty() {
-            // Whoever waited may have gone; that is no failure.
-            for done in self.waiting_for_said.drain(..) {
-                let _ = done.send(());
-            }
-        }
-    }
-
-    /// The moment of the next frame, as timestamps have it.
-    fn at_ms(&self) -> u64 {
-        self.options.first_timestamp_ms + u64::from(self.ticks) * 20
-    }
-
-    /// Brings a frame to the wire, or only past the mouth: the time goes by there too.
-    fn pronounce(&mut self, frame: &[u8], in_gap: bool, goes: bool) {
-        let next = self.to_say.iter().flatten().copied().take(if in_gap { 0 } else { rates::REACH });
-        let ahead: Vec<u8> = next.collect();
-        let before = self.packets.audio.len();
-        self.mouth.speak(frame, &ahead, &mut self.packets.audio);
-        if !goes {
-            self.packets.audio.truncate(before);
-        }
-    }
-
-    /// Fills `frame` with what is next to be said, and says how many bytes that were.
-    fn next_words(&mut self, frame: &mut [u8]) -> usize {
-        let mut filled = 0;
-        while let (Some(words), true) = (self.to_say.front_mut(), filled < frame.len()) {
-            let count = words.len().min(frame.len() - filled);
-            frame[filled..filled + count].copy_from_slice(&words.split_to(count));
-            filled += count;
-            if words.is_empty() {
-                self.to_say.pop_front();
-            }
-        }
-        filled
-    }
-
-    fn left_to_say(&self) -> Duration {
-        ulaw::length_of(self.to_say.iter().map(|words| words.len() as u64).sum())
-    }
-
-    fn play(&mut self, now: Instant) {
-        let Passed { marks, sound, ended } = self.playback.advance(now);
-        if !sound.is_empty() {
-            let mut recording = lock(&self.recording);
-            sound.iter().for_each(|(at, piece)| recording.agent_played(*at, piece));
-        }
-        if marks.is_empty() && ended.is_none() {
-            return;
-        }
-        self.return_marks(&marks);
-        let (played, queued) = self.position();
-        self.state.send_modify(|state| {
-            (state.played, state.queued) = (played, queued);
-            state.marks_returned += marks.len() as u64;
-            marks.into_iter().for_each(|name| state.note(now, PhoneEvent::MarkReturned { name }));
-            if let Some((bytes, at)) = ended {
-                state.playing = false;
-                state.quiet_since = Some(at);
-                state.note(at, PhoneEvent::PlaybackRanDry { played: ulaw::length_of(bytes) });
-            }
-        });
-    }
-
-    /// Played and still queued.
-    fn position(&self) -> (Duration, Duration) {
-        (ulaw::length_of(self.playback.played()), ulaw::length_of(self.playback.queued()))
-    }
-
-    fn return_marks(&mut self, names: &[String]) {
-        if self.closing.is_some() {
-            return;
-        }
-        for name in names {
-            self.line.text(self.dialect.mark(name));
-        }
-    }
-
     fn take(&mut self, message: Option<Result<Message, String>>) {
         let now = Instant::now();
         self.play(now);
@@ -347,91 +225,6 @@ impl Live {
             Ok(message) => self.follow(now, message),
             Err(problem) => self.violation(now, problem),
         }
-    }
-
-    fn follow(&mut self, now: Instant, message: FromRelay) {
-        match message {
-            FromRelay::Media(audio) => self.hear(now, audio),
-            FromRelay::Mark(name) => {
-                if !self.playback.mark(name.clone()) {
-                    self.violation(now, "too many pending marks".to_owned());
-                }
-                self.state.send_modify(|state| {
-                    state.marks_received += 1;
-                    state.note(now, PhoneEvent::Mark { name });
-                });
-                // With nothing queued it is passed already.
-                self.play(now);
-            }
-            FromRelay::Clear => self.clear(now),
-            FromRelay::Digit(digit) => self.state.send_modify(|state| state.pressed(&digit)),
-        }
-    }
-
-    fn hear(&mut self, now: Instant, wire: Vec<u8>) {
-        let begins = !self.playback.is_playing();
-        if begins {
-            self.ear.forget();
-        }
-        let Heard { amended, audio } = self.ear.hear(wire);
-        self.playback.amend(&amended);
-        if let Some((probe, _)) = &self.options.probe {
-            probe.arrives_at_phone(&audio);
-        }
-        let bytes = audio.len();
-        let lost = self.playback.queue(now, audio);
-        if lost > 0 {
-            self.ear.forget();
-            let most = self.options.carrier.max_queued() / 8000;
-            self.violation(now, format!("31931 more than {most} s queued, {lost} bytes discarded"));
-        }
-        let (played, queued) = self.position();
-        self.state.send_modify(|state| {
-            state.media_messages += 1;
-            state.media_bytes += bytes as u64;
-            state.first_media_at.get_or_insert(now);
-            state.last_media_at = Some(now);
-            (state.played, state.queued) = (played, queued);
-            state.note(now, PhoneEvent::Media { bytes });
-            if begins {
-                state.playing = true;
-                state.playback_began = Some(now);
-                state.runs += 1;
-                state.note(now, PhoneEvent::PlaybackBegan);
-            }
-        });
-    }
-
-    fn clear(&mut self, now: Instant) {
-        let carrier = self.options.carrier;
-        if !self.options.clear_returns_marks.unwrap_or(carrier.clear_returns_marks()) {
-            self.playback.forget_marks();
-        }
-        let emptied = self.playback.clear();
-        self.ear.forget();
-        self.return_marks(&emptied.marks);
-        if let (Some(text), None) = (self.dialect.cleared(), self.closing) {
-            self.line.text(text);
-        }
-        let cleared = Cleared {
-            at: now,
-            played: ulaw::length_of(emptied.played),
-            played_in_all: ulaw::length_of(self.playback.played()),
-            thrown_away: ulaw::length_of(emptied.thrown_away),
-            unheard: emptied.unheard.into(),
-            marks_returned: emptied.marks.len(),
-        };
-        self.state.send_modify(|state| {
-            state.note(now, PhoneEvent::Clear);
-            state.marks_returned += emptied.marks.len() as u64;
-            emptied.marks.into_iter().for_each(|name| state.note(now, PhoneEvent::MarkReturned { name }));
-            if state.playing {
-                state.playing = false;
-                state.quiet_since = Some(now);
-            }
-            (state.played, state.queued) = (cleared.played_in_all, Duration::ZERO);
-            state.cleared(cleared);
-        });
     }
 
     fn obey(&mut self, order: Order) {

@@ -92,6 +92,8 @@ pub struct PhoneOptions {
 pub struct Odd {
     /// Announced as the encoding instead of what is sent.
     pub encoding: Option<String>,
+    /// The same for the rate.
+    pub rate: Option<u32>,
     /// Announced as the tracks instead of `inbound`; the first is also the audio's.
     pub tracks: Vec<String>,
     /// Vonage's other way to tell of a key press: `dtmf.digit`.

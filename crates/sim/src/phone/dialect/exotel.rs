@@ -42,7 +42,7 @@ impl Dialect for Exotel {
             "stream_sid": ids.stream_sid, "call_sid": ids.call_sid, "account_sid": ids.account_sid,
             "from": self.facts.from, "to": self.facts.to, "custom_parameters": self.facts.parameters(),
             "media_format": {
-                "encoding": self.facts.encoding("audio/x-raw"), "sample_rate": carrier.sends().rate().to_string(),
+                "encoding": self.facts.encoding("audio/x-raw"), "sample_rate": self.facts.rate(carrier.sends().rate()).to_string(),
                 "bit_rate": "16",
             },
         });
@@ -63,10 +63,6 @@ impl Dialect for Exotel {
 
     fn mark(&mut self, name: &str) -> String {
         self.wrap("mark", json!({"name": name}))
-    }
-
-    fn cleared(&mut self) -> Option<String> {
-        None
     }
 
     fn stop(&mut self) -> Option<String> {

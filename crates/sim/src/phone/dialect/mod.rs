@@ -32,7 +32,9 @@ pub(super) enum FromRelay {
 /// One carrier's way to say things. What carries a number uses it up.
 pub(super) trait Dialect: Debug + Send {
     /// What comes before `start`, where anything does.
-    fn connected(&mut self) -> Option<String>;
+    fn connected(&mut self) -> Option<String> {
+        None
+    }
 
     /// Tells what is sent from now on; said again when that changes.
     fn start(&mut self, carrier: Carrier) -> String;
@@ -49,10 +51,14 @@ pub(super) trait Dialect: Debug + Send {
     fn mark(&mut self, name: &str) -> String;
 
     /// The answer to a `clear`, where there is one.
-    fn cleared(&mut self) -> Option<String>;
+    fn cleared(&mut self) -> Option<String> {
+        None
+    }
 
     /// The last message, where there is one before the socket closes.
-    fn stop(&mut self) -> Option<String>;
+    fn stop(&mut self) -> Option<String> {
+        None
+    }
 
     /// Reads one message of the relay, or says what is wrong with it.
     fn read(&self, text: &str) -> Result<FromRelay, String>;
@@ -105,6 +111,10 @@ impl Facts {
     /// What is announced as the encoding.
     fn encoding<'a>(&'a self, usual: &'a str) -> &'a str {
         self.odd.encoding.as_deref().unwrap_or(usual)
+    }
+
+    fn rate(&self, usual: u32) -> u32 {
+        self.odd.rate.unwrap_or(usual)
     }
 
     fn tracks(&self) -> Value {

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio_tungstenite::tungstenite::Message;
 
 const ENCODING: &str = "audio/x-mulaw";
-const RATE: u64 = 8000;
+const RATE: u32 = 8000;
 /// Longest media message a relay should send: 1 s.
 const MOST: usize = 8000;
 
@@ -54,17 +54,13 @@ impl Plivo {
 }
 
 impl Dialect for Plivo {
-    fn connected(&mut self) -> Option<String> {
-        None
-    }
-
     fn start(&mut self, _: Carrier) -> String {
         let mut message = self.numbered("start");
         message["extra_headers"] = self.extra_headers();
         message["start"] = json!({
             "callId": self.facts.ids.call_sid, "streamId": self.facts.ids.stream_sid,
             "accountId": self.facts.ids.account_sid, "tracks": self.facts.tracks(),
-            "mediaFormat": {"encoding": self.facts.encoding(ENCODING), "sampleRate": RATE},
+            "mediaFormat": {"encoding": self.facts.encoding(ENCODING), "sampleRate": self.facts.rate(RATE)},
         });
         message.to_string()
     }
@@ -103,10 +99,6 @@ impl Dialect for Plivo {
         Some(self.addressed("clearedAudio").to_string())
     }
 
-    fn stop(&mut self) -> Option<String> {
-        None
-    }
-
     fn read(&self, text: &str) -> Result<FromRelay, String> {
         let mut frame = Fields::of(text)?;
         let stream = &self.facts.ids.stream_sid;
@@ -115,7 +107,7 @@ impl Dialect for Plivo {
                 frame.id_if_there("streamId", stream)?;
                 let mut media = frame.object("media")?;
                 let (kind, rate) = (media.text("contentType")?, media.number("sampleRate")?);
-                if (kind.as_str(), rate) != (ENCODING, RATE) {
+                if (kind.as_str(), rate) != (ENCODING, u64::from(RATE)) {
                     return Err(format!("{kind} at {rate}, and the stream is {ENCODING} at {RATE}"));
                 }
                 FromRelay::Media(length_within(media.only_payload()?, 1, MOST)?)

@@ -48,7 +48,7 @@ impl Dialect for SignalWire {
         message["start"] = json!({
             "accountSid": self.facts.ids.account_sid, "callSid": self.facts.ids.call_sid,
             "streamSid": self.facts.ids.stream_sid, "tracks": self.facts.tracks(),
-            "mediaFormat": {"encoding": self.facts.encoding("audio/x-mulaw"), "sampleRate": 8000, "channels": 1},
+            "mediaFormat": {"encoding": self.facts.encoding("audio/x-mulaw"), "sampleRate": self.facts.rate(8000), "channels": 1},
         });
         if !self.facts.parameters.is_empty() {
             message["start"]["customParameters"] = Value::Object(self.facts.parameters());
@@ -81,10 +81,6 @@ impl Dialect for SignalWire {
         let mut message = self.addressed("mark");
         message["mark"] = json!({ "name": name });
         message.to_string()
-    }
-
-    fn cleared(&mut self) -> Option<String> {
-        None
     }
 
     fn stop(&mut self) -> Option<String> {

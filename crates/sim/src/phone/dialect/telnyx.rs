@@ -59,7 +59,7 @@ impl Dialect for Telnyx {
             "user_id": self.facts.ids.account_sid, "from": self.facts.from, "to": self.facts.to,
             "client_state": STANDARD.encode("{\"t\":7}"),
             "custom_parameters": self.facts.parameters(),
-            "media_format": {"encoding": encoding, "sample_rate": 8000, "channels": 1},
+            "media_format": {"encoding": encoding, "sample_rate": self.facts.rate(8000), "channels": 1},
         });
         self.wrap("start", body)
     }
@@ -84,10 +84,6 @@ impl Dialect for Telnyx {
 
     fn mark(&mut self, name: &str) -> String {
         self.wrap("mark", json!({"name": name}))
-    }
-
-    fn cleared(&mut self) -> Option<String> {
-        None
     }
 
     fn stop(&mut self) -> Option<String> {

@@ -93,7 +93,7 @@ impl Dialect for Twilio {
         let body = json!({
             "accountSid": ids.account_sid, "callSid": ids.call_sid, "streamSid": ids.stream_sid,
             "tracks": self.facts.tracks(),
-            "mediaFormat": {"encoding": self.facts.encoding("audio/x-mulaw"), "sampleRate": 8000, "channels": 1},
+            "mediaFormat": {"encoding": self.facts.encoding("audio/x-mulaw"), "sampleRate": self.facts.rate(8000), "channels": 1},
             "customParameters": self.facts.parameters(),
         });
         self.wrap("start", body)
@@ -130,10 +130,6 @@ impl Dialect for Twilio {
 
     fn mark(&mut self, name: &str) -> String {
         self.wrap("mark", json!({"name": name}))
-    }
-
-    fn cleared(&mut self) -> Option<String> {
-        None
     }
 
     fn stop(&mut self) -> Option<String> {

@@ -23,17 +23,15 @@ impl Vonage {
 }
 
 impl Dialect for Vonage {
-    fn connected(&mut self) -> Option<String> {
-        None
-    }
-
     fn start(&mut self, carrier: Carrier) -> String {
         self.carrier = carrier;
         let encoding = self.facts.encoding("audio/l16");
         let mut fields: Map<String, Value> = self.facts.parameters();
         fields.insert("event".to_owned(), json!("websocket:connected"));
-        fields
-            .insert("content-type".to_owned(), json!(format!("{encoding};rate={}", carrier.sends().rate())));
+        fields.insert(
+            "content-type".to_owned(),
+            json!(format!("{encoding};rate={}", self.facts.rate(carrier.sends().rate()))),
+        );
         Value::Object(fields).to_string()
     }
 
@@ -59,10 +57,6 @@ impl Dialect for Vonage {
 
     fn cleared(&mut self) -> Option<String> {
         Some(json!({"event": "websocket:cleared"}).to_string())
-    }
-
-    fn stop(&mut self) -> Option<String> {
-        None
     }
 
     fn read(&self, text: &str) -> Result<FromRelay, String> {
