@@ -482,6 +482,16 @@ mod tests {
     }
 
     #[test]
+    fn the_clock_does_not_stop_at_a_mark_that_nobody_expects() {
+        let mut tape = Tape::new();
+        tape.playout.probe(tape.at(0));
+        tape.playout.give_up(tape.at(1_500));
+        tape.push(2_000, 1, 400);
+        tape.push(2_000, 1, 400);
+        assert_eq!(tape.heard_ms(2_550), [(1, 550)], "though the mark at 400 ms was not given up yet");
+    }
+
+    #[test]
     fn a_carrier_that_keeps_marks_may_be_held_up() {
         let mut tape = Tape::new();
         let probe = tape.playout.probe(tape.at(0));
