@@ -322,3 +322,24 @@ async fn the_report_names_the_carriers_call_and_who_said_what_was_heard() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_longer_than_a_carrier_keeps_loses_nothing() {
+    over_every_carrier(|exchange, carrier| async move {
+        let long = Duration::from_secs(90); // Vonage keeps 61
+        let reply = Reply::audio("Once upon a time.", speech(long, 9));
+        exchange
+            .openai
+            .behave("sk-long", Behaviour { pace: 1_000.0, ..Behaviour::default() }.replies([reply]));
+        let phone = exchange.call(carrier, &openai("sk-long")).await;
+        says(&phone, 900, 5).await;
+        let leg = exchange.openai.connection("sk-long", LIMIT).await.unwrap();
+        leg.until(|ledger| ledger.responses_done() == 1, LIMIT).await.unwrap();
+        let enough = Duration::from_secs(if matches!(carrier, Carrier::Vonage { .. }) { 49 } else { 85 });
+        phone.until(|phone| phone.queued + phone.played >= enough, LIMIT).await.unwrap();
+        phone.until(|phone| phone.played >= Duration::from_secs(3), LIMIT).await.unwrap();
+        assert_eq!(phone.look(|phone| phone.violations.clone()), Vec::<String>::new(), "{carrier}");
+        assert!(phone.look(|phone| phone.end.is_none()), "{carrier}");
+    })
+    .await;
+}
