@@ -163,7 +163,10 @@ impl Observer {
             Note::NotRecorded => warn!("the caller could not be told of the recording: nothing is recorded"),
             Note::Retry(kind) => warn!(kind = kind.name(), "the answer failed, asking again"),
             Note::BargeIn | Note::Key(_) | Note::Idle { .. } | Note::CutShort { .. } => {}
-            Note::ToolCalled { .. } => {}
+            Note::ToolCalled { name, .. } => {
+                debug!(tool = name, "a tool is called"); // with what is for nobody's log
+                return self.tell(note);
+            }
             Note::Words { whole: false, .. } => return self.tell(note), // too many for a log
             Note::Words { .. } => {}
         }
