@@ -9,4 +9,5 @@ export type * from "./messages.js";
 export { callToken, sealCall, signCall, type TokenOptions } from "./token.js";
 export { type Identified, type Message, verifyReport, verifyTool, type VerifyOptions } from "./webhook.js";
 export { type ConfigKeeper, verifyConfigRequest } from "./config.js";
-export { connectTwiml, type ConnectOptions, type Travel } from "./twiml.js";
+export { connectTwiml, type ConnectOptions } from "./twiml.js";
+export type { CallOptions, Travel } from "./travel.js";
