@@ -28,7 +28,7 @@ export function callback(option: string, address: string | undefined, { name }: 
   if (address === undefined) return undefined;
   const whole = read(address, base);
   // The carrier takes these as they are, so nothing may stand in them that an address does not have.
-  if (!whole || !/^https?:$/.test(whole.protocol) || /[\s\p{Cc}]/u.test(address) || address === "") {
+  if (!whole || !/^https?:$/.test(whole.protocol) || /[\s\p{Cc}\p{Cs}\uFFFE\uFFFF]/u.test(address) || address === "") {
     const cure = base === undefined ? "give a whole one, https://" : "give an https:// one, or a path of your app";
     throw new PatchcordError("url", `\`${option}\` is no address that ${name} can call: ${cure}`);
   }

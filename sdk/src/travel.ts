@@ -3,7 +3,7 @@
 // Every carrier has its places for a token, and every place has an end, told or not. What goes is sent with the call;
 // what is larger goes by reference when the app can keep it; and what goes neither way is an error here and not a dead line there.
 
-import type { CallClaims } from "./claims.js";
+import { type CallClaims, secretIn } from "./claims.js";
 import { type ConfigKeeper, referTo } from "./config.js";
 import { PatchcordError } from "./error.js";
 import { callToken, sealCall, type TokenOptions } from "./token.js";
@@ -68,18 +68,25 @@ export async function tokenWithin(room: Room, options: Travelling): Promise<stri
   return token;
 }
 
-function tooLong(token: string, takes: number, { name, way, most }: Room, { claims, config, travel }: Travelling): PatchcordError {
-  const text = `the token has ${token.length} characters, and ${name} takes ${Math.max(takes, 0)}`;
+function tooLong(token: string, takes: number, { name, way, most }: Room, { claims, config, travel, seal }: Travelling): PatchcordError {
+  const text = `the token has ${token.length} characters, and ${name} has room for ${takes}`;
   if (claims.config || (config && travel !== way)) {
-    return new PatchcordError("too_large", `${text}, although it only points to a \`config\`: make that address or \`iss\` shorter, or seal it`);
+    return new PatchcordError("too_large", `${text}, although it only points to a \`config\`: make that address or \`iss\` shorter`);
   }
-  const daring = takes < most ? `, or ask for \`travel: "${way}"\`, which tries up to ${most}` : "";
-  return new PatchcordError("too_large", `${text}: seal it, make the prompt smaller, or give a \`config\`${daring}`);
+  const secret = secretIn(claims);
+  const cures = [
+    ...(seal || secret ? [] : ["seal it"]),
+    "make the prompt smaller",
+    secret ? "let the relay have its own keys and give a `config`" : "give a `config`",
+    ...(takes < most ? [`try up to ${most} with \`travel: "${way}"\``] : []),
+  ];
+  return new PatchcordError("too_large", `${text}: ${cures.join(", or ")}`);
 }
 
 /** The relay's address with the token as its last segment. */
 export async function addressWithToken(relay: URL, address: Room, options: Travelling, query = ""): Promise<string> {
   const taken = relay.href.length + "/".length + query.length;
+  if (taken >= address.good) throw new PatchcordError("url", `\`url\` is too long: ${address.name} has ${address.good} characters, and the token needs most of them`);
   const token = await tokenWithin({ ...address, good: address.good - taken, most: address.most - taken }, options);
   return `${relay.href}/${token}${query}`;
 }

@@ -48,7 +48,7 @@ function document(relay: URL, token: string, { action, statusCallback, travel }:
   const stream = attributes({ url, statusCallback: callback("statusCallback", statusCallback, TWILIO) });
   const parameters = inPath ? "" : inPieces(token);
   const inner = parameters === "" ? `<Stream${stream}/>` : `<Stream${stream}>${parameters}</Stream>`;
-  return xmlAnswer(`<Connect${connect}>${inner}</Connect>`, undefined);
+  return xmlAnswer(`<Connect${connect}>${inner}</Connect>`);
 }
 
 const TWILIO = { name: "Twilio", route: "twilio" };
