@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
-import { callToken, connectTwiml, sealCall, signCall, verifyConfigRequest, verifyReport } from "patchcord";
+import {
+  callToken, connectCallControl, connectCxml, connectExotel, connectNcco, connectPlivo, connectTexml, connectTwiml, sealCall, signCall, verifyConfigRequest, verifyReport,
+} from "patchcord";
 import { ECHO, prose, SECRET } from "./given.mjs";
 import { app, BINARY, callSid, dial, dialDocument, needsRelay, relay } from "./relay.mjs";
 
@@ -41,6 +43,40 @@ test("a token opens a call on every way that it can travel", needsRelay, async (
       assert.equal(first, true, JSON.stringify(first));
       await call.hangUp();
     });
+  }
+});
+
+test("the token in every carrier's answer is found where that carrier brings it", needsRelay, async (t) => {
+  const { address } = await relay(t, { RELAY_SECRET: SECRET });
+  // The phone of these tests speaks as Twilio does, so that is where it calls.
+  const url = "wss://relay.example.com/stream/twilio";
+  const near = (far) => far.replace(/^wss:\/\/[^/]+/, `ws://${address}`);
+  const ways = {
+    "TeXML's address": async (options) => ({ url: / url="([^"]*)"/.exec(await connectTexml(options))[1] }),
+    "Telnyx' token": async (options) => {
+      const { stream_url, stream_auth_token } = await connectCallControl(options);
+      return { url: stream_url, headers: { "x-telnyx-streaming-auth-token": stream_auth_token } };
+    },
+    "SignalWire's token": async (options) => {
+      const document = await connectCxml(options);
+      return { url: / url="([^"]*)"/.exec(document)[1], headers: { authorization: `Bearer ${/ authBearerToken="([^"]*)"/.exec(document)[1]}` } };
+    },
+    "Plivo's address": async (options) => ({ url: />(wss:[^<]*)</.exec(await connectPlivo(options))[1] }),
+    "Exotel's address": connectExotel,
+    "Vonage's authorization": async (options) => {
+      const [{ endpoint: [{ uri, authorization }] }] = await connectNcco(options);
+      return { url: uri, headers: { authorization: authorization.value } };
+    },
+  };
+  for (const [name, way] of Object.entries(ways)) {
+    for (const seal of [false, true]) {
+      const sid = callSid();
+      const { url: far, headers } = await way({ secret: SECRET, url, claims: { ...ECHO, sub: sid }, seal });
+      const call = await dial(near(far), { sid, headers });
+      assert.equal(call.refused, undefined, name);
+      assert.equal(await Promise.race([call.heard, call.closed]), true, name);
+      await call.hangUp();
+    }
   }
 });
 
