@@ -10,13 +10,18 @@ use sim::{
 
 use crate::gate::mint::Minter;
 
-/// A phone behind this carrier.
-pub(super) fn phone(url: &str, carrier: Carrier) -> PhoneOptions {
-    let options = PhoneOptions::new(url).carrier(carrier);
-    match carrier.plays() {
-        // No message of Telnyx's says what it was told to play, so the main app has to.
-        Sound::G711(Law::A) => options.parameter("codec", "PCMA"),
-        Sound::G711(Law::Mu) | Sound::Linear { .. } => options,
+/// A phone behind this carrier. `call`: the name of its call, or else one like the carrier's own.
+pub(super) fn phone(url: &str, carrier: Carrier, call: Option<&str>) -> PhoneOptions {
+    let mut options = PhoneOptions::new(url).carrier(carrier);
+    if let Some(call) = call {
+        options.ids.call_sid = call.to_owned();
+    }
+    let call = options.ids.call_sid.clone();
+    // What no message of theirs says, main apps pass on: what Telnyx was told to play, and which call of Vonage's it is.
+    match (carrier, carrier.plays()) {
+        (Carrier::Vonage { .. }, _) => options.parameter("uuid", &call),
+        (_, Sound::G711(Law::A)) => options.parameter("codec", "PCMA"),
+        (_, Sound::G711(Law::Mu) | Sound::Linear { .. }) => options,
     }
 }
 

@@ -125,7 +125,7 @@ impl Stage {
     /// A phone that calls this relay with such an agent: a real token on the real route.
     pub fn phone(&self, carrier: Carrier, agent: &Value) -> PhoneOptions {
         let url = carrier::route(&format!("ws://{}", self.relay.address), carrier);
-        let options = carrier::phone(&url, carrier);
+        let options = carrier::phone(&url, carrier, None);
         let claims = claims(agent, Some(&options.ids.call_sid), TOKEN_SECONDS);
         options.token(&carrier::token(&self.minter, carrier, &claims))
     }

@@ -33,10 +33,7 @@ pub(super) fn elsewhere(
 ) -> anyhow::Result<Target> {
     let url = whole(url, carrier)?;
     let carrier = carrier.unwrap_or_else(|| named_in(&url));
-    let mut options = carrier::phone(&url, carrier);
-    if let Some(call) = made.as_ref().and_then(|made| made.call) {
-        options.ids.call_sid = call.to_owned();
-    }
+    let options = carrier::phone(&url, carrier, made.as_ref().and_then(|made| made.call));
     let token = match made {
         Some(made) => made.token.to_owned(),
         // Sealed: on its way to a relay elsewhere nobody else need read it.

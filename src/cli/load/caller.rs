@@ -205,7 +205,7 @@ async fn leave(floor: &Floor, phone: &Phone, way: Option<Way>) {
 
 fn options(floor: &Floor, number: u32, agent: usize) -> PhoneOptions {
     let agent = &floor.agents[agent];
-    let mut options = carrier::phone(&floor.url, floor.carrier);
+    let mut options = carrier::phone(&floor.url, floor.carrier, None);
     let claims = claims(&agent.claims, Some(&options.ids.call_sid), TOKEN_SECONDS);
     let token = carrier::token(&floor.minter, floor.carrier, &claims);
     if floor.carrier == Carrier::Twilio && token.len() <= PATH_ROOM {
