@@ -415,14 +415,17 @@ fn whatever_is_wrong_in_a_file_is_told_with_the_file_before_anybody_is_called() 
         + "\n\"legs\": [{ \"kind\": \"openai\",\n\"modle\": \"m\" }] }";
     let agent = folder.write("agent.json", &agent);
     let by_name = folder.write("by-name.toml", "agent = \"agent.json\"\n[[step]]\nhang_up = true\n");
+    let too_fast =
+        folder.write("fast.toml", "[agent]\nspeed = 9.5\n[[legs]]\nkind = \"openai\"\nmodel = \"m\"\n");
     let mp3 = folder.write("hello.mp3", "ID3rest");
     let with_mp3 = folder.write("mp3.toml", "[[step]]\nsay = \"Hello\"\naudio = \"hello.mp3\"\n");
     for (words, wanted) in [
         (&["--script", &typo][..], format!("{typo}:2: `says` is not known in `step`: did you mean `say`?")),
         (&["--script", "nowhere.toml"], "the script nowhere.toml cannot be read".to_owned()),
         (&["--script", &with_mp3], format!("{mp3} is an MP3; make a WAV of it with `ffmpeg -i {mp3}")),
-        (&["--script", &by_name], format!("{agent}:3: a relay would refuse this agent: claims_")),
-        (&["--agent", &agent], format!("{agent}:3: a relay would refuse this agent: claims_")),
+        (&["--script", &by_name], format!("{agent}:3: `legs[0].modle` is not known: did you mean `model`?")),
+        (&["--agent", &agent], format!("{agent}:3: `legs[0].modle` is not known: did you mean `model`?")),
+        (&["--agent", &too_fast], format!("{too_fast}:2: `agent.speed` would be refused by a relay: ")),
         (&["--audio", &mp3], format!("{mp3} is an MP3")),
         (&["--audio", "nowhere.wav"], "nowhere.wav cannot be read".to_owned()),
     ] {

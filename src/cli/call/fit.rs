@@ -1,12 +1,13 @@
 //! Would a relay take this agent? Asked before anybody is called, so that a typo has its file and line.
 
-use std::{fs, path::Path, sync::LazyLock, time::SystemTime};
+use std::{sync::LazyLock, time::SystemTime};
 
 use anyhow::bail;
 use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::{
+    agent_file::AgentFile,
     cli::stage::claims,
     gate::{Code, Gate, Refusal, mint::Minter},
     settings::Settings,
@@ -22,27 +23,15 @@ pub(super) fn agent(agent: &Value) -> Result<(), Refusal> {
     }
 }
 
-/// The same for an agent out of a file, in a sentence with the file, and the line if it can be found.
-pub(super) fn file(path: &str, claims: &Value) -> anyhow::Result<()> {
-    let Err(refusal) = agent(claims) else { return Ok(()) };
-    let field = refusal.path.as_deref().unwrap_or_default();
-    let name = field.rsplit('.').next().unwrap_or_default();
-    let line = fs::read_to_string(Path::new(path)).ok().and_then(|text| only_line(&text, name));
-    let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-    bail!("{path}{line}: a relay would refuse this agent: {refusal}");
-}
-
-/// Where a field of this name stands, if it stands in one place alone.
-fn only_line(text: &str, name: &str) -> Option<usize> {
-    let bare = name.split('[').next().unwrap_or_default();
-    let is_field = |line: &str| {
-        let quoted =
-            line.split(&format!("\"{bare}\"")).nth(1).is_some_and(|rest| rest.trim_start().starts_with(':'));
-        quoted || line.split('=').next().is_some_and(|key| key.trim() == bare && line.contains('='))
-    };
-    let mut lines = text.lines().zip(1..).filter(|(line, _)| is_field(line)).map(|(_, number)| number);
-    let first = lines.next().filter(|_| !bare.is_empty())?;
-    lines.next().is_none().then_some(first)
+/// An agent out of a file. What is wrong is said with the file and the line.
+pub(super) fn read(path: &str) -> anyhow::Result<Value> {
+    let file = AgentFile::read(path)?;
+    let fields = Value::Object(file.fields().clone());
+    if let Err(refusal) = agent(&fields) {
+        let field = refusal.path.as_deref().unwrap_or_default();
+        bail!("{}", file.fault(field, &format!("would be refused by a relay: {refusal}")));
+    }
+    Ok(fields)
 }
 
 /// It has all keys, so that none of them can be missing.
@@ -87,14 +76,5 @@ mod tests {
         let elsewhere =
             json!({ "kind": "openai", "model": "m", "base_url": "https://models.example.com/v1" });
         assert!(agent(&json!({ "agent": {}, "legs": [elsewhere] })).is_ok(), "UPSTREAM_ALLOW is the relay's");
-    }
-
-    #[test]
-    fn a_line_is_named_only_when_there_is_no_doubt() {
-        assert_eq!(only_line("{\n \"agent\": {\n  \"promt\" : \"a\"\n} }", "promt"), Some(3));
-        assert_eq!(only_line("[agent]\npromt = \"a\"\n", "promt"), Some(2));
-        assert_eq!(only_line("{ \"a\": 1,\n \"a\": 2 }", "a"), None);
-        assert_eq!(only_line("{ \"x\": \"promt\" }", "promt"), None);
-        assert_eq!(only_line("", ""), None);
     }
 }

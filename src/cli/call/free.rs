@@ -31,9 +31,7 @@ pub(super) async fn run(words: &Call) -> anyhow::Result<()> {
 
 fn agent_of(words: &Call) -> anyhow::Result<Value> {
     let Some(path) = words.agent.as_deref() else { return Ok(agent::echo()) };
-    let agent = agent::read(path)?;
-    fit::file(path, &agent)?;
-    Ok(agent)
+    fit::read(path)
 }
 
 async fn tell(words: &Call, placed: Placed) -> anyhow::Result<()> {

@@ -99,13 +99,8 @@ fn refuse_deaf(words: &Call, script: &Script) -> anyhow::Result<()> {
 }
 
 fn agent_of(words: &Call, script: &Script) -> anyhow::Result<Value> {
-    let from_file = |path: &str| -> anyhow::Result<Value> {
-        let agent = agent::read(path)?;
-        fit::file(path, &agent)?;
-        Ok(agent)
-    };
     match (words.agent.as_deref(), &script.agent) {
-        (Some(path), _) => from_file(path),
+        (Some(path), _) => fit::read(path),
         (None, Some(agent)) => Ok(agent.clone()),
         (None, None) => Ok(agent::echo()),
     }

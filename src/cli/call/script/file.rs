@@ -10,7 +10,7 @@ use super::{
     Action, Expect, Expected, Pattern, Pretend, Reply, Script, Speech, Step, Wanted,
     sheet::{Fields, Sheet, json},
 };
-use crate::cli::{agent, call::fit};
+use crate::cli::call::fit;
 
 pub(in crate::cli::call) fn read(path: &Path) -> anyhow::Result<Script> {
     let shown = path.display().to_string();
@@ -23,9 +23,7 @@ pub(in crate::cli::call) fn read(path: &Path) -> anyhow::Result<Script> {
     let mut script = parse(path, &text).map_err(anyhow::Error::msg)?;
     if let Some(Value::String(file)) = &script.agent {
         let file = beside(path, file).to_string_lossy().into_owned();
-        let agent = agent::read(&file)?;
-        fit::file(&file, &agent)?;
-        script.agent = Some(agent);
+        script.agent = Some(fit::read(&file)?);
     }
     Ok(script)
 }
