@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{debug, error, info};
 use warp::reply::Response;
-use wire::carrier::{BROWSER, CARRIERS, Carrier, Signs, carrier};
+use wire::carrier::{BROWSER, Carrier, Signs, carrier};
 
 use super::{
     listen::plain,
@@ -122,11 +122,18 @@ impl<S: Switchboard> Entrance<S> {
                 let text = "browsers may not call here: set PHONE_PAGE=true, or name your own page in ALLOWED_ORIGINS";
                 Err(Refused::new(StatusCode::NOT_FOUND, "carrier_not_supported", text))
             }
-            name => carrier(name).ok_or_else(|| {
-                let known: Vec<_> = CARRIERS.iter().map(|carrier| carrier.name).collect();
-                let text = format!("no such carrier: calls may come from {}", known.join(", "));
-                Refused::new(StatusCode::NOT_FOUND, "carrier_not_supported", text)
-            }),
+            name => {
+                let known = carrier(name);
+                let taken = known.filter(|_| self.settings.carriers.iter().any(|taken| taken == name));
+                taken.ok_or_else(|| {
+                    let list = self.settings.carriers.join(", ");
+                    let text = match known {
+                        Some(_) => format!("calls from {name} are not taken here: CARRIERS allows {list}"),
+                        None => format!("no such carrier: calls may come from {list}"),
+                    };
+                    Refused::new(StatusCode::NOT_FOUND, "carrier_not_supported", text)
+                })
+            }
         }
     }
 

@@ -135,3 +135,15 @@ async fn few_may_wait_for_their_token() {
     house.until("the confirmed call is no longer one of them", room).await;
     assert_eq!(house.upgrade("/stream/twilio", "").await.status, 101);
 }
+
+#[tokio::test]
+async fn where_twilio_signs_another_carrier_comes_in_only_when_it_was_named() {
+    let signed = [("TWILIO_AUTH_TOKEN", "t"), ("PUBLIC_URL", "https://relay.example.com")];
+    let house = open(&signed).await;
+    let refused = house.upgrade("/stream/telnyx/t", "").await;
+    assert_eq!((refused.status, refused.code().as_str()), (404, "carrier_not_supported"));
+    assert!(refused.json()["error"]["message"].as_str().unwrap().contains("CARRIERS allows twilio"));
+    let house = open(&[signed[0], signed[1], ("CARRIERS", "twilio,telnyx")]).await;
+    assert_eq!(house.upgrade("/stream/telnyx/t", "").await.status, 101);
+    assert_eq!(house.upgrade("/stream/twilio/t", "").await.code(), "twilio_signature");
+}
