@@ -471,3 +471,45 @@ fn the_manual_shows_the_script_as_it_is() {
     let shown = format!("<!-- script: bakery -->\n```toml\n{}```\n", read("docs/scripts/bakery.toml"));
     assert!(read("docs/call.md").contains(&shown), "docs/call.md and docs/scripts/bakery.toml differ");
 }
+
+#[test]
+fn a_conversation_is_the_same_over_every_carrier() {
+    let folder = Folder::new();
+    let script = folder.write(
+        "short.toml",
+        r#"
+        [agent]
+        greeting = "Hello."
+        prompt = "Be brief."
+        [[legs]]
+        kind = "openai"
+        model = "gpt-realtime-2.1-mini"
+        [[pretend.reply]]
+        say = "We open at six."
+        [[step]]
+        heard = "hello"
+        [[step]]
+        say = "When are you open?"
+        understood = "open"
+        heard = "six"
+        [[step]]
+        press = "1"
+        "#,
+    );
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = sim::phone::Carrier::names()
+            .map(|carrier| {
+                let words = ["call", "--carrier", carrier, "--script", &script, "--json"].map(str::to_owned);
+                (carrier, scope.spawn(move || patchcord(&words.each_ref().map(String::as_str))))
+            })
+            .collect();
+        assert_eq!(calls.len(), 12);
+        for (carrier, call) in calls {
+            let output = call.join().unwrap();
+            assert!(output.status.success(), "{carrier}: {output:?}");
+        }
+    });
+    let unknown = patchcord(&["call", "--carrier", "nokia"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("telnyx-pcma"), "{unknown:?}");
+}

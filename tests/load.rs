@@ -226,6 +226,20 @@ fn callers_who_leave_early_in_every_way_leave_nothing_behind_in_the_relay() {
 }
 
 #[test]
+fn phones_of_any_carrier_load_a_relay_and_frames_are_timed_where_they_stay_the_same() {
+    for (carrier, leg) in [("vonage", "echo"), ("exotel", "echo"), ("plivo", "openai")] {
+        let words = ["load", "--carrier", carrier, "--leg", leg, "--calls", "2", "--seconds", "3", "--json"];
+        let output = patchcord(&words);
+        assert!(output.status.success(), "{carrier}: {output:?}");
+        let told = json_of(&output);
+        assert_eq!((&told["calls_lost"], &told["violations"]), (&0.into(), &0.into()), "{carrier}: {told}");
+    }
+    let output = patchcord(&["load", "--carrier", "vonage", "--calls", "2", "--seconds", "1"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("vonage changes the sound"), "{output:?}");
+}
+
+#[test]
 fn a_relay_that_is_not_there_is_said_with_its_address() {
     let output = patchcord(&["load", "ws://127.0.0.1:1/stream/twilio"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -58,6 +58,8 @@ export type CallEnded<Context = unknown> = Event<
     /** Whether caller and agent ever were. */
     connected: boolean;
     reason: EndReason;
+    /** Who said what the caller heard: the carrier with its marks each time, or, at least in part, the relay's clock. */
+    heard_by: "marks" | "clock";
     legs: LegUse[];
     /** `null` when none was asked for. */
     recording: Recording | null;
@@ -189,5 +191,7 @@ export interface Counts {
   frames_in: number;
   frames_out: number;
   frames_dropped: number;
+  /** Frames of the carrier's that came out of order, twice or not at all, and what was put right. */
+  frames_mended: number;
   gaps_ms: number;
 }

@@ -46,7 +46,7 @@ export async function sealCall(claims: CallClaims, options: TokenOptions): Promi
 
 function fitting(token: string): string {
   if (token.length > TOKEN_MAX) {
-    const text = `the token has ${token.length} characters, and a relay takes ${TOKEN_MAX}: seal it, or give connectTwiml a \`config\``;
+    const text = `the token has ${token.length} characters, and a relay takes ${TOKEN_MAX}: seal it, or give a \`config\``;
     throw new PatchcordError("too_large", text);
   }
   return token;

@@ -50,6 +50,14 @@ test("a token is made there", async () => {
   assert.deepEqual([claims.keys, claims.agent], [{ openai: "sk-1" }, BAKERY.agent]);
 });
 
+test("every carrier is answered there", async () => {
+  const { patchcord } = onTheEdge();
+  const options = { url: "wss://relay.example.com", secret: SECRET, claims: { iss: "https://app.example.com", sub: "1", legs: [{ kind: "echo" }] } };
+  for (const make of ["connectTexml", "connectCallControl", "connectCxml", "connectPlivo", "connectExotel", "connectNcco"]) {
+    assert.match(JSON.stringify(await patchcord[make](options)), /wss:\/\/relay\.example\.com\/stream\/.*[\w-]+\.[\w-]*\.[\w-]+/, make);
+  }
+});
+
 test("a message is verified there", async () => {
   const { vm, patchcord } = onTheEdge();
   const body = JSON.stringify({ call: { id: "1" }, name: "opening_hours", arguments: { day: "monday" }, context: null });

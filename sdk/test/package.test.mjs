@@ -27,7 +27,10 @@ test("the package has all that it needs and nothing else, and works from both ki
   const use = 'console.log(JSON.stringify([Object.keys(patchcord).sort(), (await patchcord.sealCall({ iss: "a" }, { secret: "x".repeat(32) })).split(".").length]));';
   writeFileSync(join(folder, "a.mjs"), `import * as patchcord from "patchcord"; ${use}`);
   writeFileSync(join(folder, "a.cjs"), `const patchcord = require("patchcord"); (async () => { ${use} })();`);
-  const names = ["PatchcordError", "callToken", "connectTwiml", "sealCall", "signCall", "verifyConfigRequest", "verifyReport", "verifyTool"];
+  const names = [
+    "PatchcordError", "callToken", "connectCallControl", "connectCxml", "connectExotel", "connectNcco", "connectPlivo", "connectTexml", "connectTwiml",
+    "sealCall", "signCall", "verifyConfigRequest", "verifyReport", "verifyTool",
+  ];
   for (const file of ["a.mjs", "a.cjs"]) {
     assert.deepEqual(JSON.parse(execFileSync(process.execPath, [join(folder, file)], { cwd: folder, encoding: "utf8" })), [names, 5], file);
   }

@@ -1,10 +1,14 @@
 // Does the real relay take our tokens on every way, and do we take what it sends?
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
-import { callToken, connectTwiml, sealCall, signCall, verifyConfigRequest, verifyReport } from "patchcord";
+import { promisify } from "node:util";
+import {
+  callToken, connectCallControl, connectCxml, connectExotel, connectNcco, connectPlivo, connectTexml, connectTwiml, sealCall, signCall, verifyConfigRequest, verifyReport,
+} from "patchcord";
 import { ECHO, prose, SECRET } from "./given.mjs";
 import { app, BINARY, callSid, dial, dialDocument, needsRelay, relay } from "./relay.mjs";
 
@@ -43,6 +47,49 @@ test("a token opens a call on every way that it can travel", needsRelay, async (
     });
   }
 });
+
+test("every carrier's answer opens a call over that carrier", needsRelay, async (t) => {
+  const { address } = await relay(t, { RELAY_SECRET: SECRET });
+  const ways = {
+    // The token in its address, as TwiML has it.
+    texml: async (options) => apart(/ url="([^"]*)"/.exec(await connectTexml(options))[1]),
+    telnyx: async (options) => {
+      const { stream_url, stream_auth_token } = await connectCallControl(options);
+      return { address: stream_url, token: stream_auth_token };
+    },
+    signalwire: async (options) => {
+      const document = await connectCxml(options);
+      return { address: / url="([^"]*)"/.exec(document)[1], token: / authBearerToken="([^"]*)"/.exec(document)[1] };
+    },
+    plivo: async (options) => apart(/>(wss:[^<]*)</.exec(await connectPlivo(options))[1]),
+    exotel: async (options) => apart((await connectExotel(options)).url),
+    vonage: async (options) => {
+      const [{ endpoint: [{ uri, authorization, headers }] }] = await connectNcco(options);
+      assert.equal(headers.uuid, options.claims.sub);
+      return { address: uri, token: authorization.value.replace(/^Bearer /, "") };
+    },
+  };
+  // The binary's own phone is as strict as that carrier, and fails when anything is wrong.
+  const call = async (name, far, token, sid) => {
+    const words = ["call", far.replace(/^wss:\/\/[^/]+/, `ws://${address}`), "--carrier", name, "--token", token, "--call-id", sid, "--json"];
+    const { phone } = JSON.parse((await promisify(execFile)(BINARY, words)).stdout);
+    assert.deepEqual(phone.violations, [], name);
+    assert.ok(phone.played_ms > 500, `${name}: ${phone.played_ms} ms were heard`);
+  };
+  const calls = Object.entries(ways).flatMap(([name, way]) => [false, true].map(async (seal) => {
+    const sid = callSid();
+    const { address: far, token } = await way({ secret: SECRET, url: URL_, claims: { ...ECHO, sub: sid }, seal });
+    if (name !== "texml") assert.equal(new URL(far).pathname, `/stream/${name}`);
+    await call(name === "texml" ? "telnyx" : name, far, token, sid);
+  }));
+  await Promise.all(calls);
+});
+
+/** An address with the token behind its path. */
+function apart(url) {
+  const [, address, token, query] = /^([^?]*)\/([^/?]+)(\?.*)?$/.exec(url);
+  return { address: address + (query ?? ""), token };
+}
 
 test("a configuration by reference is fetched, and given out only to the relay", needsRelay, async (t) => {
   const kept = new Map();

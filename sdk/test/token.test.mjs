@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { hkdfSync } from "node:crypto";
 import { test } from "node:test";
 import { compactDecrypt, compactVerify, decodeProtectedHeader } from "jose";
-import { callToken, PatchcordError, sealCall, signCall } from "patchcord";
-import { BAKERY, prose, SECRET } from "./given.mjs";
+import { callToken, sealCall, signCall } from "patchcord";
+import { BAKERY, prose, refused, SECRET } from "./given.mjs";
 
 const OTHER = "another-secret-of-thirty-two-byt";
 const KEYS = { ...BAKERY, keys: { openai: "sk-1" } };
@@ -14,7 +14,6 @@ const sealingKey = (secret) => new Uint8Array(hkdfSync("sha256", secret, "", "pa
 const json = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
 const unsealed = async (token, secret = SECRET) => json((await compactDecrypt(token, sealingKey(secret))).plaintext);
 const unsigned = async (token, secret = SECRET) => json((await compactVerify(token, new TextEncoder().encode(secret))).payload);
-const refused = (code, pattern = /./) => (error) => error instanceof PatchcordError && error.code === code && pattern.test(error.message);
 
 test("a signed token has the claims, and what was left out", async () => {
   const now = new Date("2026-11-21T10:00:00.900Z");

@@ -4,15 +4,13 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { CompactSign } from "jose";
-import { connectTwiml, PatchcordError, sealCall, verifyConfigRequest } from "patchcord";
+import { connectTwiml, sealCall, verifyConfigRequest } from "patchcord";
 import twilio from "twilio";
-import { BAKERY, prose, SECRET } from "./given.mjs";
+import { BAKERY, keeper, prose, refused, SECRET, withPrompt } from "./given.mjs";
 
 const URL_ = "wss://relay.example.com";
 const USUAL = { secret: SECRET, url: URL_, claims: BAKERY };
 
-const refused = (code, pattern = /./) => (error) => error instanceof PatchcordError && error.code === code && pattern.test(error.message);
-const withPrompt = (length) => ({ ...BAKERY, agent: { ...BAKERY.agent, prompt: prose(length) } });
 const attribute = (text, name) => new RegExp(` ${name}="([^"]*)"`).exec(text)?.[1];
 
 /** What is in a document, read without our own code. */
@@ -89,12 +87,6 @@ test("a document is never larger than Twilio takes", async () => {
   await assert.rejects(connectTwiml({ ...USUAL, claims: withPrompt(3000), inline: true }), refused("too_large", /4000/));
   assert.ok((await connectTwiml({ ...USUAL, claims: withPrompt(1500), inline: true })).length <= 4000);
 });
-
-/** An app that keeps configurations. */
-function keeper() {
-  const kept = new Map();
-  return { kept, config: { url: (sha256) => `https://app.example.com/config/${sha256}`, keep: (sha256, json) => void kept.set(sha256, json) } };
-}
 
 test("what is large goes by reference when the app can keep it", async () => {
   for (const length of [17_000, 100_000, 200_000]) {

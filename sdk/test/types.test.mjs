@@ -72,6 +72,17 @@ test("every agent of the documentation fits the claims", (t) => {
   assert.match(complaints(t, { "agents.mts": typed.replace('"prompt"', '"promt"') }, MODERN), /promt/);
 });
 
+test("the routes that the README shows for the other carriers are code", (t) => {
+  const section = /## Other carriers\n([\s\S]*?)\n## /.exec(read("README.md"))[1];
+  const [shared, ...routes] = [...section.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, text]) => text);
+  assert.equal(routes.length, 6);
+  const names = [...section.matchAll(/`(connect[A-Z]\w+)`/g)].map(([, name]) => name).filter((name) => name !== "connectTwiml");
+  const head = `import { type CallClaims, type ConfigKeeper, ${[...new Set(names)].join(", ")} } from "patchcord";\ndeclare const config: ConfigKeeper;\n`;
+  const files = Object.fromEntries(routes.map((route, i) => [`route${i}.mts`, head + shared + route]));
+  assert.equal(complaints(t, files, MODERN), "");
+  assert.match(complaints(t, { "route.mts": (head + shared + routes[0]).replace("claims:", "clams:") }, MODERN), /clams/);
+});
+
 const USE = `
 export async function route(request: Request, secret: string | undefined): Promise<string> {
   const token: string = await callToken({ iss: "https://app.example.com", sub: "CA1", legs: [{ kind: "echo" }] }, { secret });

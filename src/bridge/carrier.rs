@@ -6,6 +6,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -24,17 +25,18 @@ use tokio_tungstenite::{
         protocol::{CloseFrame, frame::coding::CloseCode},
     },
 };
-use wire::twilio::Line;
+use wire::carrier::{self, Line, Written};
 
-use crate::outbox::{Limits, Outbox};
+use crate::outbox::{Full, Limits, Outbox};
 
 #[derive(Debug)]
 pub(super) struct Carrier {
     socket: WebSocketStream<TcpStream>,
-    line: Line,
+    /// Whoever knows this carrier's words.
+    line: Box<dyn Line>,
     outbox: Outbox,
     /// Messages are written here one after another; what is sent is split off.
-    text: BytesMut,
+    written: BytesMut,
     /// Nothing more comes in.
     gone: bool,
     /// What comes in is no WebSocket any more, or too much for us.
@@ -43,14 +45,17 @@ pub(super) struct Carrier {
     closing: Option<Message>,
     /// Nothing more goes out. Said once.
     closed: bool,
+    /// The other side has said goodbye first, and our answer to that is on its way out.
+    answers_close: bool,
     wants_news: bool,
 }
 
 impl Carrier {
-    pub fn new(socket: WebSocketStream<TcpStream>, wants_news: bool) -> Self {
-        let (line, outbox) = (Line::new(), Outbox::new(Limits::CARRIER));
-        let (text, gone, spoiled, closing, closed) = Default::default();
-        Self { socket, line, outbox, text, gone, spoiled, closing, closed, wants_news }
+    pub fn new(carrier: &carrier::Carrier, socket: WebSocketStream<TcpStream>, wants_news: bool) -> Self {
+        let limits = Limits { audio_bytes: carrier.room, ..Limits::CARRIER };
+        let (line, outbox) = ((carrier.line)(), Outbox::new(limits));
+        let (written, gone, spoiled, closing, closed, answers_close) = Default::default();
+        Self { socket, line, outbox, written, gone, spoiled, closing, closed, answers_close, wants_news }
     }
 
     /// News of the call, for a browser phone that asked for them.
@@ -64,13 +69,20 @@ impl Carrier {
 
     /// The next thing the carrier says. After [`CarrierEvent::Gone`] there is nothing.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<CarrierEvent> {
+        if let Some(event) = self.line.more() {
+            return Poll::Ready(event);
+        }
         while !self.gone {
             let event = match ready!(self.socket.poll_next_unpin(cx)) {
                 Some(Ok(Message::Text(text))) => self.line.read(&Bytes::from(text)),
-                Some(Ok(Message::Binary(_))) => Some(CarrierEvent::Malformed),
+                Some(Ok(Message::Binary(bytes))) => self.line.read_binary(&bytes),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => Some(CarrierEvent::Alive),
                 Some(Ok(Message::Frame(_))) => None,
-                Some(Ok(Message::Close(_))) | None => self.over(Gone::Closed),
+                Some(Ok(Message::Close(_))) => {
+                    self.answers_close = true;
+                    self.over(Gone::Closed)
+                }
+                None => self.over(Gone::Closed),
                 Some(Err(error)) => self.over(how(&error)),
             };
             if let Some(event) = event {
@@ -90,17 +102,21 @@ impl Carrier {
     pub fn obey(&mut self, command: &CarrierCommand) -> Result<(), Gone> {
         let full = |_| Gone::Stuck;
         match command {
-            CarrierCommand::Play(audio) => {
-                let time = audio.duration();
-                self.text(command).map_or(Ok(()), |text| self.outbox.push_audio(text, time))
-            }
+            CarrierCommand::Play(audio) => self.in_order(command, audio.duration()),
             // A mark has its place among the audio.
-            CarrierCommand::Mark(_) => {
-                self.text(command).map_or(Ok(()), |text| self.outbox.push_audio(text, Default::default()))
-            }
+            CarrierCommand::Mark(_) => self.in_order(command, Duration::ZERO),
             CarrierCommand::Clear => {
                 self.outbox.clear_audio();
-                self.text(command).map_or(Ok(()), |text| self.outbox.push_control(text))
+                match self.line.write(command, &mut self.written) {
+                    Written::Nothing => Ok(()),
+                    Written::Text => match text(self.written.split()) {
+                        Some(text) => self.outbox.push_control(text),
+                        None => Ok(()),
+                    },
+                    Written::Binary { .. } => {
+                        self.outbox.push_control(Message::Binary(self.written.split().freeze()))
+                    }
+                }
             }
             CarrierCommand::Ping => self.outbox.push_control(Message::Ping(Bytes::new())),
             CarrierCommand::Close(closing) => {
@@ -112,11 +128,24 @@ impl Carrier {
         .map_err(full)
     }
 
-    /// In the carrier's own words, once its stream has begun.
-    fn text(&mut self, command: &CarrierCommand) -> Option<Message> {
-        let written = self.line.write(command, &mut self.text);
-        let text = Utf8Bytes::try_from(self.text.split().freeze()).ok()?;
-        written.then_some(Message::Text(text))
+    /// In the carrier's own words, once its stream has begun; it plays for so long.
+    fn in_order(&mut self, command: &CarrierCommand, time: Duration) -> Result<(), Full> {
+        match self.line.write(command, &mut self.written) {
+            Written::Nothing => Ok(()),
+            Written::Text => match text(self.written.split()) {
+                Some(text) => self.outbox.push_audio(text, time),
+                None => Ok(()),
+            },
+            Written::Binary { each } => {
+                let messages = self.written.len().div_ceil(each.max(1));
+                let time = time / u32::try_from(messages.max(1)).unwrap_or(u32::MAX);
+                while !self.written.is_empty() {
+                    let message = self.written.split_to(each.clamp(1, self.written.len()));
+                    self.outbox.push_audio(Message::Binary(message.freeze()), time)?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Writes what the socket takes now. `Ready` when everything is out.
@@ -136,6 +165,10 @@ impl Carrier {
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.poll_flush(cx).is_pending() {
             return Poll::Pending;
+        }
+        // The socket has its answer ready, but sends it only when it is asked to do something.
+        while self.answers_close {
+            self.answers_close = ready!(self.socket.poll_next_unpin(cx)).is_some_and(|read| read.is_ok());
         }
         while !self.gone {
             match ready!(self.socket.poll_next_unpin(cx)) {
@@ -163,6 +196,11 @@ impl Carrier {
     pub fn high_water(&self) -> usize {
         self.outbox.high_water()
     }
+}
+
+/// What a line has written as a text message: JSON of ours, which is UTF-8.
+fn text(written: BytesMut) -> Option<Message> {
+    Utf8Bytes::try_from(written.freeze()).ok().map(Message::Text)
 }
 
 fn how(error: &tungstenite::Error) -> Gone {

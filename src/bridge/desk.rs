@@ -25,9 +25,13 @@ pub(super) struct Desk {
     exchange: Exchange,
     state: State,
     started: Option<Box<Started>>,
+    /// How a token travels with this carrier.
+    token_goes: &'static str,
     /// Room for this call, for as long as it has a desk.
     slot: Slot,
     known: Option<(Arc<Config>, String)>,
+    /// For which call the token was made.
+    sub: Option<String>,
 }
 
 enum State {
@@ -46,12 +50,18 @@ impl Desk {
             Some(pass) => fetch(&exchange, pass),
             None => State::Waiting,
         };
-        Self { exchange, state, started: None, slot, known: None }
+        let token_goes = ticket.carrier.token_goes;
+        Self { exchange, state, started: None, token_goes, slot, known: None, sub: None }
     }
 
     /// The carrier's stream has started.
     pub fn started(&mut self, started: Box<Started>) {
         self.started = Some(started);
+    }
+
+    /// The call's name by its token, for a carrier that does not say it.
+    pub fn call_by_token(&self) -> Option<&str> {
+        self.sub.as_deref().filter(|_| self.started.as_ref().is_some_and(|started| started.unnamed))
     }
 
     /// What the token asks for, and who made it; once the gate has read it.
@@ -64,7 +74,7 @@ impl Desk {
         match &mut self.state {
             State::Waiting => {
                 let Some(started) = &self.started else { return Poll::Pending };
-                match open(&self.exchange, started) {
+                match open(&self.exchange, self.token_goes, started) {
                     Ok(pass) => {
                         self.state = fetch(&self.exchange, pass);
                         self.poll(cx)
@@ -75,6 +85,7 @@ impl Desk {
             State::Fetching(fetching) => match ready!(fetching.as_mut().poll(cx)) {
                 Ok((pass, config)) => {
                     let token = Input::Token(Box::new(order::for_call(&config)));
+                    self.sub.clone_from(&pass.sub);
                     self.known = Some((Arc::new(config), pass.iss.clone()));
                     self.slot.confirm();
                     self.state = State::Known(Box::new(pass));
@@ -106,11 +117,9 @@ impl Desk {
 type Fetching = Pin<Box<dyn Future<Output = Result<(Pass, Config), Refusal>> + Send>>;
 
 /// The token in `start`, compared with the call at once: nothing is dialled for somebody else's token.
-fn open(exchange: &Exchange, started: &Started) -> Result<Pass, Refusal> {
+fn open(exchange: &Exchange, token_goes: &str, started: &Started) -> Result<Pass, Refusal> {
     let Some(carried) = travel::in_start(&started.parameters)? else {
-        let text = "no token came with this call. Twilio strips query strings: put the token into the stream's path \
-                    (/stream/twilio/<token>), or send it as <Parameter> `token`, or in chunks `t0`, `t1`, … with \
-                    their count `tn`";
+        let text = format!("no token came with this call. {token_goes}");
         return Err(Refusal::new(Code::TokenMissing, text));
     };
     let pass = exchange.gate.open(&carried.token, SystemTime::now())?;

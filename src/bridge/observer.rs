@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use call::{EndReason, Note, RefusalCode, Started, Summary, ToolId, TurnTold};
+use call::{EndReason, Mended, Note, RefusalCode, Started, Summary, ToolId, TurnTold};
 use serde_json::Value;
 use tokio::sync::broadcast;
 use tracing::{debug, info, warn};
@@ -95,11 +95,18 @@ impl Observer {
 
     /// The carrier named its call.
     pub fn started(&mut self, started: &Started) {
-        // The carrier's word: bounded and printable before it goes into a log.
-        self.carrier_call = started.call_id.chars().filter(char::is_ascii_graphic).take(64).collect();
         self.account.clone_from(&started.account_id);
-        tracing::Span::current().record("carrier_call", &self.carrier_call);
+        self.is_called(&started.call_id);
         self.exchange.watchers.tell(&self.id, || What::Started);
+    }
+
+    /// The carrier's name of its call. Its own word: bounded and printable before it goes into a log.
+    pub fn is_called(&mut self, call: &str) {
+        let name: String = call.chars().filter(char::is_ascii_graphic).take(128).collect();
+        if name != self.carrier_call {
+            tracing::Span::current().record("carrier_call", &name);
+            self.carrier_call = name;
+        }
     }
 
     /// The gate refused. Returns what the call has to say to the carrier.
@@ -150,6 +157,9 @@ impl Observer {
                 metrics.leg_replaced(self.leg, "renewed");
                 info!(leg = self.leg, "the leg's session is nearly over, a new one is opened");
             }
+            Note::Mended(what) => warn!("{}", put_right(*what)),
+            Note::Complaint(text) => warn!("the carrier complains: {text}"),
+            Note::Unfit(code) => warn!(code = code.0, "{}", wire::carrier::explain(*code)),
             Note::NotRecorded => warn!("the caller could not be told of the recording: nothing is recorded"),
             Note::Retry(kind) => warn!(kind = kind.name(), "the answer failed, asking again"),
             Note::BargeIn | Note::Key(_) | Note::Idle { .. } | Note::CutShort { .. } => {}
@@ -325,5 +335,14 @@ impl Observer {
             }
         }
         self.exchange.watchers.tell(&self.id, || What::Ended(Arc::new(summary.clone())));
+    }
+}
+
+/// Said once in a call; how often it happened stands in its report.
+fn put_right(what: Mended) -> &'static str {
+    match what {
+        Mended::OutOfOrder => "the carrier's frames come out of order: they are put right",
+        Mended::Twice => "the carrier sends frames twice: the second is left out",
+        Mended::Missing => "the carrier leaves out frames, or counts anew: the others go on without them",
     }
 }

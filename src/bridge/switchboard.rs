@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tracing::{Instrument, info_span};
+use wire::carrier::Carrier;
 
 use super::{Exchange, task};
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
 /// What is known of a call before its socket is open.
 #[derive(Debug)]
 pub struct Ticket {
-    pub(super) carrier: &'static str,
+    pub(super) carrier: &'static Carrier,
     /// `None`: the token is to come in `start`.
     pub(super) pass: Option<Pass>,
     /// A browser phone wants to be told what happens in its call.
@@ -45,8 +46,12 @@ impl Switchboard for Exchange {
         socket: WebSocketStream<TcpStream>,
     ) -> impl Future<Output = ()> + Send {
         let id = self.name();
-        let span =
-            info_span!("call", id = &*id, carrier = ticket.carrier, carrier_call = tracing::field::Empty);
+        let span = info_span!(
+            "call",
+            id = &*id,
+            carrier = ticket.carrier.name,
+            carrier_call = tracing::field::Empty
+        );
         task::run(self.clone(), id, ticket, slot, socket).instrument(span)
     }
 }

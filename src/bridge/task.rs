@@ -62,7 +62,7 @@ pub(super) async fn run(
 ) {
     let mut task = Task {
         call: Call::new(now()),
-        carrier: Carrier::new(socket, ticket.news),
+        carrier: Carrier::new(ticket.carrier, socket, ticket.news),
         leg: Leg::None,
         former: Former::default(),
         unsaid: Vec::new(),
@@ -141,6 +141,9 @@ impl Task {
         }
         if let Poll::Ready(verdict) = self.desk.poll(cx) {
             any = true;
+            if let Some(name) = self.desk.call_by_token() {
+                self.observer.is_called(name);
+            }
             let input = verdict.unwrap_or_else(|refusal| Input::Refused(self.observer.refused(&refusal)));
             self.input(input);
         }

@@ -10,7 +10,11 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
 use serde_json::{Value, json};
-use sim::{clips, phone::Phone, voice::speech};
+use sim::{
+    clips,
+    phone::{Carrier, Phone},
+    voice::speech,
+};
 
 use super::{
     agent,
@@ -149,7 +153,7 @@ async fn place(
     quiet: bool,
 ) -> anyhow::Result<(Phone, tokio::task::JoinHandle<Story>)> {
     let story = tokio::spawn(follow(stage.news(), quiet));
-    let phone = Phone::dial(stage.phone(agent)).await.context("the call was not taken")?;
+    let phone = Phone::dial(stage.phone(Carrier::Twilio, agent)).await.context("the call was not taken")?;
     Ok((phone, story))
 }
 

@@ -8,6 +8,8 @@ mod agent;
 #[cfg(feature = "tools")]
 mod call;
 #[cfg(feature = "tools")]
+mod carrier;
+#[cfg(feature = "tools")]
 mod cast;
 #[cfg(feature = "tools")]
 mod demo;

@@ -99,6 +99,9 @@ fn tell(note: &Note, story: &mut Story, cut: &mut BTreeSet<ItemId>, line: impl F
         Note::Retry(kind) => line("leg", &format!("an answer failed ({}), asking again", kind.name())),
         Note::ToolCalled { name, arguments, .. } => line("tool", &format!("{name} {arguments}")),
         Note::Tool { end, after, .. } => line("tool", &format!("{}, after {}", end.name(), ms(*after))),
+        Note::Mended(_) => line("line", "the carrier's frames are not in order: they are put right"),
+        Note::Complaint(text) => line("line", &format!("the carrier complains: {text}")),
+        Note::Unfit(code) => line("line", wire::carrier::explain(*code)),
         Note::Words { whole: false, .. } | Note::Odd(_) | Note::Live => {}
     }
 }

@@ -13,10 +13,11 @@ use sim::{
     chat::{Chat, ChatOptions},
     deepgram::{Deepgram, DeepgramOptions},
     openai::{OpenAi, OpenAiOptions},
-    phone::PhoneOptions,
+    phone::{Carrier, PhoneOptions},
 };
 use tokio::sync::broadcast::Receiver;
 
+use super::carrier;
 use crate::{
     bridge::News,
     gate::mint::Minter,
@@ -122,10 +123,11 @@ impl Stage {
     }
 
     /// A phone that calls this relay with such an agent: a real token on the real route.
-    pub fn phone(&self, agent: &Value) -> PhoneOptions {
-        let options = PhoneOptions::new(format!("ws://{}/stream/twilio", self.relay.address));
-        let token = self.minter.seal(&claims(agent, Some(&options.ids.call_sid), TOKEN_SECONDS));
-        options.token(&token)
+    pub fn phone(&self, carrier: Carrier, agent: &Value) -> PhoneOptions {
+        let url = carrier::route(&format!("ws://{}", self.relay.address), carrier);
+        let options = carrier::phone(&url, carrier, None);
+        let claims = claims(agent, Some(&options.ids.call_sid), TOKEN_SECONDS);
+        options.token(&carrier::token(&self.minter, carrier, &claims))
     }
 
     pub fn news(&self) -> Receiver<News> {

@@ -44,9 +44,10 @@ pub(super) enum Source {
 }
 
 impl Pass {
-    /// Whether the call that came is the one the token was made for.
+    /// Whether the call that came is the one the token was made for. A carrier that names no call leaves that to the
+    /// token: it is short-lived, and used once.
     pub fn bound_to(&self, started: &call::Started) -> Result<(), Refusal> {
-        if self.sub.as_ref().is_some_and(|sub| *sub != started.call_id) {
+        if self.sub.as_ref().is_some_and(|sub| !started.unnamed && *sub != started.call_id) {
             let text = "the token was made for another call: `sub` must be the id of the call that is being answered";
             return Err(self.refuse(Code::TokenOtherCall, text).at("sub"));
         }

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{debug, error, info};
 use warp::reply::Response;
+use wire::carrier::{BROWSER, Carrier, Signs, carrier};
 
 use super::{
     listen::plain,
@@ -86,17 +87,15 @@ impl<S: Switchboard> Entrance<S> {
         let upgrade = Upgrade::read(&request.headers, request.on_upgrade.clone());
         let upgrade = upgrade.ok_or_else(Refused::not_an_upgrade)?;
         self.check_origin(carrier, &request.headers)?;
-        if carrier == TWILIO {
-            self.check_signature(&request)?;
+        match carrier.signs {
+            Signs::Nothing => {}
+            Signs::LikeTwilio => self.check_signature(&request)?,
         }
         let token = token(&request);
         if token.is_none() {
             let text = "too many calls wait for their token";
             self.slots.wait_for_token(&mut slot).map_err(|_| Refused::busy("too_many_pending", text))?;
-            debug!(
-                carrier,
-                "no token in the request: it has to come in `start` (query strings are stripped)"
-            );
+            debug!(carrier = carrier.name, "no token in the request: it has to come in `start`");
         }
         let ticket = self.switchboard.admit(self.ask(carrier, token, &request)).await?;
         let response = upgrade.response();
@@ -115,26 +114,32 @@ impl<S: Switchboard> Entrance<S> {
     }
 
     /// Browsers have a door of their own only where somebody wants them.
-    fn carrier(&self, name: &str) -> Result<&'static str, Refused> {
+    fn carrier(&self, name: &str) -> Result<&'static Carrier, Refused> {
         let browsers = self.phone.is_some() || !self.settings.allowed_origins.is_empty();
         match name {
-            "twilio" => Ok(TWILIO),
-            "browser" if browsers => Ok(BROWSER),
-            "browser" => {
+            name if name == BROWSER.name && browsers => Ok(&BROWSER),
+            name if name == BROWSER.name => {
                 let text = "browsers may not call here: set PHONE_PAGE=true, or name your own page in ALLOWED_ORIGINS";
                 Err(Refused::new(StatusCode::NOT_FOUND, "carrier_not_supported", text))
             }
-            "telnyx" | "signalwire" | "plivo" | "exotel" | "vonage" => {
-                let text = format!("calls from {name} are not supported yet: this version takes Twilio's");
-                Err(Refused::new(StatusCode::NOT_FOUND, "carrier_not_supported", text))
+            name => {
+                let known = carrier(name);
+                let taken = known.filter(|_| self.settings.carriers.iter().any(|taken| taken == name));
+                taken.ok_or_else(|| {
+                    let list = self.settings.carriers.join(", ");
+                    let text = match known {
+                        Some(_) => format!("calls from {name} are not taken here: CARRIERS allows {list}"),
+                        None => format!("no such carrier: calls may come from {list}"),
+                    };
+                    Refused::new(StatusCode::NOT_FOUND, "carrier_not_supported", text)
+                })
             }
-            _ => Err(Refused::not_found()),
         }
     }
 
     /// Carriers send no `Origin`; browsers always do. Our own phone comes from where it calls.
-    fn check_origin(&self, carrier: &str, headers: &HeaderMap) -> Result<(), Refused> {
-        let own = || carrier == BROWSER && self.phone.is_some() && origin::is_own(headers);
+    fn check_origin(&self, carrier: &Carrier, headers: &HeaderMap) -> Result<(), Refused> {
+        let own = || carrier.name == BROWSER.name && self.phone.is_some() && origin::is_own(headers);
         let fits = origin::is_absent(headers) || origin::is_listed(headers, &self.settings) || own();
         if fits { Ok(()) } else { Err(Refused::origin()) }
     }
@@ -153,7 +158,7 @@ impl<S: Switchboard> Entrance<S> {
         }
     }
 
-    fn ask(&self, carrier: &'static str, token: Option<Presented>, request: &Request) -> Ask {
+    fn ask(&self, carrier: &'static Carrier, token: Option<Presented>, request: &Request) -> Ask {
         let fly = &self.settings.fly;
         let named = || header(&request.headers, "fly-client-ip")?.parse().ok();
         let behind_proxy = fly.machine.is_some().then(named).flatten();
@@ -161,7 +166,9 @@ impl<S: Switchboard> Entrance<S> {
         Ask {
             carrier,
             token,
-            news: carrier == BROWSER && self.phone.is_some() && request.uri.query() == Some("news=1"),
+            news: carrier.name == BROWSER.name
+                && self.phone.is_some()
+                && request.uri.query() == Some("news=1"),
             peer: plain(behind_proxy.unwrap_or(request.peer)),
             edge_region: short("fly-region"),
             request_id: short("fly-request-id"),
@@ -211,10 +218,6 @@ fn token(request: &Request) -> Option<Presented> {
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
-
-const TWILIO: &str = "twilio";
-
-const BROWSER: &str = "browser";
 
 /// Of a header that is only shown.
 const LONGEST: usize = 64;

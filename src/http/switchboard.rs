@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use secrecy::SecretString;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
+use wire::carrier::Carrier;
 
 use super::{
     refusal::Refused,
@@ -33,8 +34,7 @@ pub trait Switchboard: Clone + Send + Sync + 'static {
 /// A carrier wants to bring a call.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    /// Such as `twilio`.
-    pub carrier: &'static str,
+    pub carrier: &'static Carrier,
     /// `None`: it is to come in `start`, and the call's slot is provisional until [`Slot::confirm`].
     pub token: Option<Presented>,
     /// The browser phone, which shows what happens in its call.

@@ -296,7 +296,7 @@ fn seconds() -> Histogram {
 
 #[cfg(test)]
 mod tests {
-    use call::{EndReason, Failure, Tally};
+    use call::{EndReason, Failure, HeardBy, Tally};
 
     use super::*;
 
@@ -314,6 +314,7 @@ mod tests {
             tools,
             legs,
             recorded_from: None,
+            heard_by: HeardBy::Marks,
         }
     }
 

@@ -36,7 +36,9 @@ pub fn of(note: &Note) -> Option<Value> {
         Note::LegRenewed => json!({ "kind": "leg_renewed" }),
         Note::NotRecorded => json!({ "kind": "not_recorded" }),
         Note::Retry(kind) => json!({ "kind": "retry", "why": kind.name() }),
-        Note::Answered { .. } | Note::Odd(_) => return None,
+        Note::Answered { .. } | Note::Odd(_) | Note::Mended(_) | Note::Complaint(_) | Note::Unfit(_) => {
+            return None;
+        }
     })
 }
 

@@ -44,6 +44,7 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, bill: &Bill, at:
         tools,
         legs,
         recorded_from: _,
+        heard_by,
     } = summary;
     let began = at.checked_sub(*lasted).unwrap_or(at);
     json!({
@@ -56,6 +57,7 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, bill: &Bill, at:
             "seconds": seconds(*lasted),
             "connected": was_live,
             "reason": reason.name(),
+            "heard_by": heard_by.name(),
             "legs": legs.iter().map(|used| leg(config, used)).collect::<Vec<_>>(),
             "recording": null,
             "transcript": conversation(transcript, tools),
@@ -71,6 +73,7 @@ pub fn ended(names: &Names, config: &Config, summary: &Summary, bill: &Bill, at:
                 "frames_in": tally.frames_in,
                 "frames_out": tally.frames_out,
                 "frames_dropped": tally.frames_dropped,
+                "frames_mended": tally.mended.iter().sum::<u64>(),
                 "gaps_ms": millis(tally.gaps),
             },
             "context": config.context,

@@ -14,6 +14,8 @@ use std::{
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{BaseUrl, LogFormat, Problems, Provider, Secret, address};
+use wire::carrier::CARRIERS;
+
 use crate::costs::{Faults, Prices};
 
 pub struct Check<'a> {
@@ -146,6 +148,21 @@ impl<'a> Check<'a> {
 
     pub fn origins(&mut self, name: &str, text: Option<String>) -> Vec<String> {
         self.list(name, text, address::origin, "write origins such as https://app.example.com, with commas")
+    }
+
+    /// Without a list all of them; but where Twilio has to sign its upgrades nobody else gets in without a signature.
+    pub fn carriers(&mut self, name: &str, text: Option<String>, twilio_signs: bool) -> Vec<String> {
+        let all = || CARRIERS.iter().map(|carrier| carrier.name.to_owned());
+        let cure = format!("write some of {}, with commas", all().collect::<Vec<_>>().join(", "));
+        let known = |text: &str| {
+            let name = text.to_ascii_lowercase();
+            wire::carrier::carrier(&name).map(|carrier| carrier.name.to_owned())
+        };
+        match text {
+            Some(text) => self.list(name, Some(text), known, &cure),
+            None if twilio_signs => vec!["twilio".to_owned()],
+            None => all().collect(),
+        }
     }
 
     pub fn hosts(&mut self, name: &str, text: Option<String>) -> Vec<String> {

@@ -47,6 +47,8 @@ pub struct Settings {
     pub port: u16,
     pub ops_port: u16,
     pub bind: IpAddr,
+    /// Whose calls are taken, by the names of their routes.
+    pub carriers: Vec<String>,
     pub public_url: Option<BaseUrl>,
     /// Set only together with `public_url`.
     pub twilio_auth_token: Option<Secret>,
@@ -229,6 +231,7 @@ impl Settings {
             port: ports.0,
             ops_port: ports.1,
             bind: check.address("BIND", raw.bind, Ipv6Addr::UNSPECIFIED.into()),
+            carriers: check.carriers("CARRIERS", raw.carriers, raw.twilio_auth_token.is_some()),
             public_url,
             twilio_auth_token: raw.twilio_auth_token,
             calling,
@@ -420,6 +423,17 @@ mod tests {
         .unwrap();
         assert_eq!(settings.allowed_origins, ["https://app.example.com", "http://localhost:3000"]);
         assert_eq!(settings.upstream_allow, ["my.openai.azure.com"]);
+    }
+
+    #[test]
+    fn where_twilio_must_sign_nobody_comes_in_unsigned_unless_named() {
+        let signed = [("TWILIO_AUTH_TOKEN", "t"), ("PUBLIC_URL", "https://relay.example.com")];
+        assert_eq!(read(&signed).unwrap().carriers, ["twilio"]);
+        let both = [signed[0], signed[1], ("CARRIERS", "twilio, Telnyx")];
+        assert_eq!(read(&both).unwrap().carriers, ["twilio", "telnyx"]);
+        assert_eq!(read(&[]).unwrap().carriers.len(), wire::carrier::CARRIERS.len());
+        let problems = read(&[("CARRIERS", "twillio")]).unwrap_err().to_string();
+        assert!(problems.contains("CARRIERS") && problems.contains("signalwire"), "{problems}");
     }
 
     #[test]

@@ -31,6 +31,7 @@ variables! {
     port: String,
     ops_port: String,
     bind: String,
+    carriers: String,
     public_url: String,
     twilio_auth_token: Secret,
     twilio_account_sid: String,

@@ -12,6 +12,7 @@ mod failover;
 mod goodbye;
 mod house;
 mod latency;
+mod over_carriers;
 mod phone_page;
 mod provider;
 mod raw;

@@ -1020,6 +1020,17 @@ fn a_token_is_good_for_its_call_and_account_only() {
 }
 
 #[test]
+fn a_carrier_that_names_no_call_leaves_that_to_the_token_but_not_the_account() {
+    let pass = gate().open(&minter().sign(&claims()), now()).unwrap();
+    let unnamed = |account: Option<&str>| {
+        let account_id = account.map(str::to_owned);
+        pass.bound_to(&call::Started { unnamed: true, account_id, ..Default::default() })
+    };
+    assert!(unnamed(Some(ACCOUNT)).is_ok());
+    assert_eq!(unnamed(None).unwrap_err().code, Code::TokenOtherAccount);
+}
+
+#[test]
 fn without_call_binding_any_call_fits_a_token_that_names_none() {
     let gate = Gate::new(GateSettings { require_call_binding: false, ..settings() }).unwrap();
     let pass = gate.open(&minter().sign(&with(json!({ "sub": null, "acct": null }))), now()).unwrap();

@@ -29,7 +29,7 @@ async fn the_token_is_found_wherever_it_travels() {
         assert_eq!(house.upgrade(path, header).await.status, 101, "{path} {header}");
         let ask = house.asks.recv().await.unwrap();
         assert_eq!(
-            (ask.carrier, ask.token.as_ref().map(|it| it.place)),
+            (ask.carrier.name, ask.token.as_ref().map(|it| it.place)),
             ("twilio", place),
             "{path} {header}"
         );

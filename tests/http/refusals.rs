@@ -22,9 +22,8 @@ async fn each_refusal_has_its_status_and_its_code() {
         (plain("GET", "/phone"), 404, "not_found"),
         (plain("GET", "/phone/main.js"), 404, "not_found"),
         (plain("POST", "/phone/token/bakery/openai/CA1"), 404, "not_found"),
-        (upgrade("/stream/nobody", ""), 404, "not_found"),
         (upgrade("/stream/twilio/a/b", ""), 404, "not_found"),
-        (upgrade("/stream/telnyx", ""), 404, "carrier_not_supported"),
+        (upgrade("/stream/nobody", ""), 404, "carrier_not_supported"),
         (upgrade("/stream/browser/t", ""), 404, "carrier_not_supported"),
         (plain("POST", "/stream/twilio"), 405, "method_not_allowed"),
         (plain("DELETE", "/health"), 405, "method_not_allowed"),
@@ -35,6 +34,8 @@ async fn each_refusal_has_its_status_and_its_code() {
         (without("sec-websocket-version"), 426, "not_an_upgrade"),
         (without("sec-websocket-key"), 426, "not_an_upgrade"),
         (upgrade("/stream/twilio/bad", ""), 401, "token_malformed"),
+        (upgrade("/stream/vonage", "authorization: Bearer bad\r\n"), 401, "token_malformed"),
+        (upgrade("/stream/telnyx", "x-telnyx-streaming-auth-token: bad\r\n"), 401, "token_malformed"),
         (upgrade("/stream/twilio", "origin: https://evil.example.com\r\n"), 403, "origin_not_allowed"),
     ] {
         let answer = ask(house.addr, &request).await;
@@ -133,4 +134,16 @@ async fn few_may_wait_for_their_token() {
     };
     house.until("the confirmed call is no longer one of them", room).await;
     assert_eq!(house.upgrade("/stream/twilio", "").await.status, 101);
+}
+
+#[tokio::test]
+async fn where_twilio_signs_another_carrier_comes_in_only_when_it_was_named() {
+    let signed = [("TWILIO_AUTH_TOKEN", "t"), ("PUBLIC_URL", "https://relay.example.com")];
+    let house = open(&signed).await;
+    let refused = house.upgrade("/stream/telnyx/t", "").await;
+    assert_eq!((refused.status, refused.code().as_str()), (404, "carrier_not_supported"));
+    assert!(refused.json()["error"]["message"].as_str().unwrap().contains("CARRIERS allows twilio"));
+    let house = open(&[signed[0], signed[1], ("CARRIERS", "twilio,telnyx")]).await;
+    assert_eq!(house.upgrade("/stream/telnyx/t", "").await.status, 101);
+    assert_eq!(house.upgrade("/stream/twilio/t", "").await.code(), "twilio_signature");
 }

@@ -28,6 +28,7 @@ impl Call {
         self.phase = Phase::Closing(EndReason::LegFailed(failure));
         self.timers.clear_all();
         self.timers.set(Timer::Closing, self.now + LONGEST_APOLOGY);
+        self.watch_tape();
         self.leg(LegCommand::Say(Say { text: text.clone() }));
         self.floor.answer = Answer::Owed { to: Ask::Say(text), nudged: true };
         self.apologises = true;
@@ -40,7 +41,7 @@ impl Call {
 
     /// The sentence is said, or never will be. What of it was sent is still heard.
     pub(crate) fn apology_is_over(&mut self) {
-        if std::mem::take(&mut self.apologises) && !self.playout.has_audio() {
+        if std::mem::take(&mut self.apologises) && !self.has_audio() {
             self.close_now();
         }
     }

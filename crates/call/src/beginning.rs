@@ -28,6 +28,9 @@ impl Call {
         match &mut self.phase {
             Phase::Lobby { asked } | Phase::Connecting { asked, .. } if !*asked => {
                 *asked = true;
+                self.feed.set(started.pieces);
+                self.playout.lags_by(started.lag.agent);
+                self.caller_lag = started.lag.caller;
                 self.push(Command::Admit(started));
             }
             Phase::Lobby { .. } | Phase::Connecting { .. } | Phase::Live => self.malformed(),
@@ -51,6 +54,7 @@ impl Call {
         self.carrier(CarrierCommand::Ping);
         let probe = self.playout.probe(self.now);
         self.push(Command::Carrier(CarrierCommand::Mark(probe)));
+        self.watch_tape();
         self.go_live();
     }
 

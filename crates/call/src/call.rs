@@ -19,6 +19,7 @@ use crate::{
     allowance::Allowance,
     consent::Consent,
     failover::{Recent, Switch},
+    feed::Feed,
     floor::{Answer, Ask, Floor, Opening},
     gaps::Gaps,
     hold::Hold,
@@ -117,6 +118,9 @@ pub struct Call {
     pub(crate) hold: Hold,
     pub(crate) floor: Floor,
     pub(crate) playout: Playout,
+    pub(crate) feed: Feed,
+    /// What converting the caller's voice takes.
+    pub(crate) caller_lag: Duration,
     /// The leg that is used or being opened, and those that were.
     pub(crate) leg_no: usize,
     pub(crate) legs: Vec<LegUse>,
@@ -183,6 +187,8 @@ impl Call {
             hold: Hold::default(),
             floor: Floor::default(),
             playout: Playout::default(),
+            feed: Feed::default(),
+            caller_lag: Duration::ZERO,
             leg_no: 0,
             legs: Vec::new(),
             numbers: Numbers::default(),
@@ -272,6 +278,8 @@ impl Call {
             Timer::Warning => self.on_warning(),
             Timer::MaxDuration => self.finish(EndReason::MaxDuration),
             Timer::Closing => self.close_now(),
+            Timer::Feed => self.feed_tape(true),
+            Timer::Mark => self.on_mark_overdue(),
         }
     }
 

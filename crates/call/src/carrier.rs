@@ -20,6 +20,10 @@ pub enum CarrierEvent {
     Key(char),
     /// The carrier ended the stream: somebody hung up, or the call goes on elsewhere.
     Stopped,
+    /// The carrier's frames were not as they should be, and have been put right.
+    Mended(Mended),
+    /// It says that something is wrong with what we send.
+    Complaint(String),
     /// It answered our question whether it is there, or asked the same of us.
     Alive,
     /// A message that makes no sense, or comes where it does not belong. Counted, and too many end the call.
@@ -33,9 +37,46 @@ pub enum CarrierEvent {
 pub struct Started {
     pub stream_id: String,
     pub call_id: String,
+    /// The carrier has no name for its call, or does not say it: which call it is, only the token can tell.
+    pub unnamed: bool,
     pub account_id: Option<String>,
     /// Names and values the main app gave the stream; the token may be among them.
     pub parameters: Vec<(String, String)>,
+    /// In which pieces the carrier takes speech.
+    pub pieces: Pieces,
+    /// What converting the sound takes, where it has to be converted.
+    pub lag: Lag,
+}
+
+/// In which pieces a carrier takes speech. The default: in any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pieces {
+    /// A shorter piece is not taken, or is played badly.
+    pub least: Duration,
+    /// Each piece is a multiple of this, or as long as it likes.
+    pub step: Duration,
+    /// So much may wait at the carrier to be played; nothing: more than any answer is long.
+    pub ahead: Option<Duration>,
+}
+
+/// So much later a sound comes out of a conversion than it went in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// The caller's voice, on its way to us.
+    pub caller: Duration,
+    /// The agent's, on its way to the carrier.
+    pub agent: Duration,
+}
+
+/// What was wrong with a carrier's frames. The numbers that they bear told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mended {
+    /// They crossed on their way, and were put back into their order.
+    OutOfOrder,
+    /// One came again, or after it had been given up, and was left out.
+    Twice,
+    /// One did not come in time, and the others go on without it.
+    Missing,
 }
 
 /// Without the parameters: the token may be among them.
@@ -44,8 +85,11 @@ impl fmt::Debug for Started {
         f.debug_struct("Started")
             .field("stream_id", &self.stream_id)
             .field("call_id", &self.call_id)
+            .field("unnamed", &self.unnamed)
             .field("account_id", &self.account_id)
             .field("parameters", &self.parameters.len())
+            .field("pieces", &self.pieces)
+            .field("lag", &self.lag)
             .finish()
     }
 }

@@ -59,7 +59,7 @@ impl Call {
                 Outcome::Cancelled | Outcome::Incomplete => {}
             }
             // A mark that never comes back must not keep the agent silent.
-            self.timers.set(Timer::Consent, self.now + self.playout.left(self.now) + LOST_MARK);
+            self.timers.set(Timer::Consent, self.now + self.left_to_play() + LOST_MARK);
         }
     }
 

@@ -88,14 +88,7 @@ impl Call {
         }
         while !audio.is_empty() {
             let piece = audio.split_front(LONGEST_MESSAGE);
-            let bytes = piece.len() as u64;
-            self.tally.frames_out += 1;
-            self.carrier(CarrierCommand::Play(piece));
-            let mark = self.playout.push(self.now, reply, item, bytes);
-            self.turn_has_sound(reply, bytes);
-            if let Some(mark) = mark {
-                self.carrier(CarrierCommand::Mark(mark));
-            }
+            self.play(reply, item, piece);
         }
     }
 
@@ -315,7 +308,7 @@ impl Call {
         self.timers.clear(Timer::RetryReply);
         self.floor.reply_queued = false;
         self.floor.silence();
-        let playing = self.playout.has_audio();
+        let playing = self.has_audio();
         if making || playing {
             self.turn_is_interrupted();
         }
@@ -326,7 +319,7 @@ impl Call {
         if making {
             self.leg(LegCommand::Cancel);
         }
-        for cut in self.playout.cut(self.now) {
+        for cut in self.cut_tape(self.now) {
             let (item, heard) = (cut.item, cut.heard);
             if is_tones(item) {
                 continue;
@@ -348,12 +341,6 @@ impl Call {
     pub(crate) fn finish_items(&mut self, reply: ReplyId) {
         for item in self.playout.open_items(reply) {
             self.finish_item(item);
-        }
-    }
-
-    fn finish_item(&mut self, item: ItemId) {
-        if let Some(mark) = self.playout.finish(item) {
-            self.carrier(CarrierCommand::Mark(mark));
         }
     }
 

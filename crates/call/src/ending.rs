@@ -24,11 +24,13 @@ impl Call {
             self.finish_items(reply);
         }
         self.floor.silence();
-        if !self.playout.has_audio() {
+        self.feed_tape(true);
+        if !self.has_audio() {
             return self.end(reason);
         }
         self.phase = Phase::Closing(reason);
         self.timers.clear_all();
+        self.watch_tape();
         self.timers.set(Timer::Closing, self.now + LAST_WORDS);
     }
 
@@ -59,7 +61,8 @@ impl Call {
     /// The caller hears no more. What was still to be played was said, and not heard.
     fn stop_listening(&mut self) {
         self.last_turn_ends();
-        for Cut { item, heard, sent } in self.playout.hung_up(self.now) {
+        let hung_up = self.playout.hung_up_at(self.now);
+        for Cut { item, heard, sent } in self.cut_tape(hung_up) {
             self.transcript.cut(item, heard, sent);
             self.last_turn_was_cut(item);
         }
@@ -80,6 +83,7 @@ impl Call {
         self.timers.clear_all();
         self.hold = Hold::default();
         self.tally.gaps = self.gaps.filled();
+        let heard_by = self.playout.witness.heard_by();
         let (transcript, tools) = std::mem::take(&mut self.transcript).into_lines();
         let summary = Summary {
             reason,
@@ -92,6 +96,7 @@ impl Call {
             tools,
             legs: std::mem::take(&mut self.legs),
             recorded_from: self.recorded_from,
+            heard_by,
         };
         self.push(Command::End(Box::new(summary)));
     }

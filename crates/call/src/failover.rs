@@ -134,6 +134,7 @@ impl Call {
             Answer::None => return false,
             Answer::Owed { to, .. } | Answer::Failed { to } => (to, Vec::new()),
             Answer::Making { to, reply } => {
+                self.feed_tape(true);
                 let sent = self.playout.sent_of(reply);
                 self.finish_items(reply);
                 (to, sent)

@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     Audio, Call, CarrierCommand, CarrierEvent, Command, Config, Does, Failure, FailureKind, Gone, Input,
-    ItemId, LegCommand, LegEvent, LegRules, MarkId, Note, Oddity, Outcome, Record, RefusalCode, ReplyId,
-    Tool, ToolEnd, ToolId, Usage,
+    ItemId, LegCommand, LegEvent, LegRules, MarkId, Note, Oddity, Outcome, Pieces, Record, RefusalCode,
+    ReplyId, Started, Tool, ToolEnd, ToolId, Usage,
 };
 
 /// Watches the commands of one call for what must never happen, and panics when it does.
@@ -17,6 +17,9 @@ pub struct Watch {
     begun: BTreeSet<ReplyId>,
     silenced: BTreeSet<ReplyId>,
     sent: BTreeMap<ItemId, Duration>,
+    /// The carrier has wishes, and speech waits until it can be sent; so much was said since the last clear.
+    gathers: bool,
+    said: Duration,
     /// Calls of tools, of all legs: whether each was run, and answered.
     tools: BTreeMap<u32, (u32, u32)>,
     /// The numbers that the legs before this one have used for them, and with this one.
@@ -39,6 +42,11 @@ impl Watch {
             self.told += usage.text_in;
         }
         match input {
+            Input::Leg(LegEvent::Speech { item, audio, .. }) if self.gathers => {
+                self.said += audio.duration();
+                *self.sent.entry(*item).or_default() += audio.duration();
+            }
+            Input::Tool { end: ToolEnd::Tones, .. } => self.said += Duration::from_secs(10),
             Input::Leg(LegEvent::Ready) => self.unready = false,
             Input::Leg(LegEvent::ReplyStarted { reply }) if !self.unready => {
                 self.begun.insert(*reply);
@@ -56,6 +64,14 @@ impl Watch {
         for command in commands {
             assert_eq!(self.ends, 0, "{command:?} came after the end");
             match command {
+                Command::Carrier(CarrierCommand::Play(audio)) if self.gathers => {
+                    assert!(
+                        !audio.is_empty() && audio.len().is_multiple_of(160),
+                        "{audio:?} is no whole frames"
+                    );
+                    assert!(!self.said.is_zero(), "audio out of nothing, or of before a clear");
+                    self.said = self.said.saturating_sub(audio.duration());
+                }
                 Command::Carrier(CarrierCommand::Play(audio)) => {
                     let (reply, item) = match input {
                         Input::Tool { end: ToolEnd::Tones, .. }
@@ -68,7 +84,10 @@ impl Watch {
                     assert!(!self.silenced.contains(reply), "{reply:?} was interrupted and is played");
                     *self.sent.entry(*item).or_default() += audio.duration();
                 }
-                Command::Carrier(CarrierCommand::Clear) => self.silenced.extend(&self.begun),
+                Command::Carrier(CarrierCommand::Clear) => {
+                    self.silenced.extend(&self.begun);
+                    self.said = Duration::ZERO;
+                }
                 Command::Carrier(CarrierCommand::Close(_)) => self.closes += 1,
                 Command::Leg(LegCommand::Truncate { item, heard }) => {
                     assert!(!heard.is_zero(), "cut at nothing instead of forgotten");
@@ -97,8 +116,8 @@ impl Watch {
                     assert_eq!(accounts, summary.legs.len(), "a leg without an account, or with two");
                     assert!(summary.usage.total().text_in <= self.told, "something was counted twice");
                 }
-                Command::Admit(_)
-                | Command::Carrier(_)
+                Command::Admit(started) => self.gathers = started.pieces != Pieces::default(),
+                Command::Carrier(_)
                 | Command::Leg(_)
                 | Command::StopTool(_)
                 | Command::HandOver { .. }
@@ -154,7 +173,10 @@ fn input(what: u8, number: u8) -> Input {
     let longest = number.is_multiple_of(3).then(|| Duration::from_secs(u64::from(number)));
     let rules = LegRules { longest, ..LegRules::default() };
     match what % 37 {
-        0 => Input::Carrier(CarrierEvent::Started(Box::default())),
+        0 => Input::Carrier(CarrierEvent::Started(Box::new(Started {
+            pieces: pieces(number),
+            ..Started::default()
+        }))),
         1 => Input::Token(Box::default()),
         2 => Input::Token(Box::new(Config {
             greeting: Some(text()),
@@ -207,10 +229,20 @@ fn input(what: u8, number: u8) -> Input {
     }
 }
 
+/// For some, whole frames in pieces of some length, and for some of those not too many at once.
+fn pieces(number: u8) -> Pieces {
+    let frames = u32::from(number % 8) * 2;
+    let ahead = number.is_multiple_of(3).then(|| Duration::from_millis(u64::from(number) * 20));
+    let whole = Pieces { least: FRAME * frames, step: FRAME, ahead };
+    if frames == 0 { Pieces::default() } else { whole }
+}
+
 fn lookup() -> Tool {
     let say = Some("One moment.".into());
     Tool { name: "lookup".into(), patience: Duration::from_secs(2), say, does: Does::Ask }
 }
+
+const FRAME: Duration = Duration::from_millis(20);
 
 /// Of the longest list that an input here asks for.
 const MOST_LEGS: usize = 3;

@@ -39,7 +39,7 @@ impl Call {
         }
         if self.playout.is_busy() {
             // A mark that never comes back must not keep the line open.
-            let left = self.playout.left(self.now);
+            let left = self.left_to_play();
             return self.timers.set(Timer::Leaving, self.now + left + LOST_MARK);
         }
         self.leave();

@@ -21,6 +21,7 @@ pub mod echo;
 mod end;
 mod ending;
 mod failover;
+mod feed;
 mod floor;
 #[doc(hidden)]
 pub mod fuzz;
@@ -50,10 +51,14 @@ mod turn_book;
 pub mod ulaw;
 mod usage;
 pub mod voice;
+mod witness;
 
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub use audio::decoded;
 pub use audio::{Audio, NotAudio};
 pub use call::{Call, Command, Input};
-pub use carrier::{CarrierCommand, CarrierEvent, Closing, Gone, MarkId, Started};
+pub use carrier::{CarrierCommand, CarrierEvent, Closing, Gone, Lag, MarkId, Mended, Pieces, Started};
 pub use config::{Config, LegRules, Record};
 pub use end::{EndReason, RefusalCode};
 pub use history::Past;
@@ -68,3 +73,4 @@ pub use tools::{Does, Tool, ToolEnd, ToolId};
 pub use transcript::{Line, Speaker, ToolLine};
 pub use turn_book::{Turn, TurnTold};
 pub use usage::{Meter, Usage};
+pub use witness::HeardBy;

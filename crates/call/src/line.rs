@@ -1,8 +1,8 @@
 //! What the carrier says, and what a call makes of it.
 
 use crate::{
-    Audio, Call, CarrierEvent, Closing, EndReason, Gone, LegCommand, Timer, allowance::Verdict, call::Phase,
-    gaps,
+    Audio, Call, CarrierEvent, Closing, EndReason, Gone, LegCommand, Mended, Note, Timer, allowance::Verdict,
+    call::Phase, gaps,
 };
 
 impl Call {
@@ -21,7 +21,12 @@ impl Call {
                 self.on_tape_moved();
             }
             CarrierEvent::Started(started) => self.on_started(started),
-            CarrierEvent::Unfit(code) => self.end(EndReason::Refused(code)),
+            CarrierEvent::Unfit(code) => {
+                self.note(Note::Unfit(code));
+                self.end(EndReason::Refused(code));
+            }
+            CarrierEvent::Mended(what) => self.on_mended(what),
+            CarrierEvent::Complaint(text) => self.on_complaint(text),
             CarrierEvent::Key(key) => self.on_key(key),
             CarrierEvent::Stopped | CarrierEvent::Gone(Gone::Closed) => {
                 self.on_stream_over(EndReason::CallerHungUp);
@@ -43,7 +48,8 @@ impl Call {
             self.tally.frames_dropped += 1;
             return;
         }
-        self.hush.hears(self.now, at, &audio);
+        let spoken = self.now.checked_sub(self.caller_lag).unwrap_or(self.now);
+        self.hush.hears(spoken, at, &audio);
         self.record_caller(at, &audio);
         let missing = self.gaps.before(self.now, at, audio.duration());
         if !missing.is_zero() {
@@ -71,6 +77,22 @@ impl Call {
         }
     }
 
+    /// The wire has put it right already. Said once, counted each time.
+    fn on_mended(&mut self, what: Mended) {
+        let times = &mut self.tally.mended[what as usize];
+        *times += 1;
+        if *times == 1 {
+            self.note(Note::Mended(what));
+        }
+    }
+
+    fn on_complaint(&mut self, text: String) {
+        self.tally.complaints += 1;
+        if self.tally.complaints <= MOST_COMPLAINTS {
+            self.note(Note::Complaint(text));
+        }
+    }
+
     /// One odd message is a hiccup of the carrier, many are something that is not a carrier.
     pub(crate) fn malformed(&mut self) {
         self.tally.malformed += 1;
@@ -79,5 +101,8 @@ impl Call {
         }
     }
 }
+
+/// More would say the same again.
+const MOST_COMPLAINTS: u64 = 5;
 
 const MOST_MALFORMED: u64 = 50;

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{ItemId, MarkId, ReplyId, ulaw};
+use crate::{ItemId, MarkId, ReplyId, ulaw, witness::Witness};
 
 #[derive(Debug, Default)]
 pub(crate) struct Playout {
@@ -40,6 +40,12 @@ pub(crate) struct Playout {
     probe: Option<(MarkId, Instant)>,
     /// The shortest that was seen; nothing before the first mark is back.
     round_trip: Option<Duration>,
+    /// Whether marks come back at all.
+    pub witness: Witness,
+    /// The newest mark that was given up since the tape began.
+    given_up: Option<MarkId>,
+    /// So many samples of what the tape has played are still in a conversion.
+    lag: u64,
 }
 
 /// The part of one item that was put on the tape.
@@ -88,8 +94,13 @@ impl Playout {
         }
     }
 
-    /// So much of this item goes to the carrier now. Returns a mark to send after it when one is due.
-    pub fn push(&mut self, now: Instant, reply: ReplyId, item: ItemId, bytes: u64) -> Option<MarkId> {
+    /// Sound comes out of the carrier so much later than it was put on the tape.
+    pub fn lags_by(&mut self, lag: Duration) {
+        self.lag = ulaw::bytes(lag);
+    }
+
+    /// So much of this item goes to the carrier now.
+    pub fn put(&mut self, now: Instant, reply: ReplyId, item: ItemId, bytes: u64) {
         if self.heard(now) >= self.sent {
             self.clock = Some((now, self.sent));
             self.run = self.clock;
@@ -103,6 +114,15 @@ impl Playout {
             piece.len += bytes;
         }
         self.sent += bytes;
+    }
+
+    /// And so much silence behind it, which belongs to nothing.
+    pub fn put_silence(&mut self, bytes: u64) {
+        self.sent += bytes;
+    }
+
+    /// A mark to send now, when one is due.
+    pub fn mark_if_due(&mut self) -> Option<MarkId> {
         (self.sent - self.marked >= MARK_EVERY).then(|| self.mark_end())
     }
 
@@ -116,8 +136,8 @@ impl Playout {
     /// was not heard before now. The clock alone does not know how long a carrier waits before it plays.
     pub fn heard_from(&self, now: Instant) -> Option<Instant> {
         let Followed { place, run: (at, began), way } = self.followed?;
-        let way = way.unwrap_or(self.round_trip());
-        (self.heard(now) > place).then(|| at + ulaw::duration(place - began) + way)
+        let way = way.unwrap_or(self.round_trip()) + ulaw::duration(self.lag);
+        (self.heard(now) > place + self.lag).then(|| at + ulaw::duration(place - began) + way)
     }
 
     /// All audio of this item was pushed. Returns a mark to send when its end has none.
@@ -143,9 +163,15 @@ impl Playout {
     pub fn reached(&mut self, now: Instant, mark: MarkId) {
         if let Some((_, sent)) = self.probe.take_if(|(probe, _)| *probe == mark) {
             self.round_trip = Some(now.saturating_duration_since(sent).min(MAX_ROUND_TRIP));
-            return;
+            return self.witness.speaks();
         }
-        let Some(at) = self.marks.iter().position(|(sent, _)| *sent == mark) else { return };
+        let Some(at) = self.marks.iter().position(|(sent, _)| *sent == mark) else {
+            if self.given_up.is_some_and(|given_up| mark <= given_up) {
+                self.witness.speaks(); // too late for this one, but the next is worth waiting for
+            }
+            return;
+        };
+        self.witness.speaks();
         let place = self.marks[at].1;
         self.marks.drain(..=at);
         self.confirmed = self.confirmed.max(place);
@@ -162,6 +188,34 @@ impl Playout {
             self.clock = Some((seen_from_here, place));
         }
         self.forget_what_was_heard();
+    }
+
+    /// When the next mark that is out has had its time.
+    pub fn gives_up_at(&self) -> Option<Instant> {
+        let patience = self.witness.patience();
+        let probe = self.probe.map(|(_, sent)| sent + patience);
+        let played = self.marks.front().zip(self.clock);
+        let played = played.map(|((_, place), (at, began))| at + ulaw::duration(place.saturating_sub(began)));
+        let marked = played.map(|played| played + self.round_trip() + patience);
+        probe.into_iter().chain(marked).min()
+    }
+
+    /// Marks that have had their time are not waited for any more: the clock says that what is before them was played.
+    /// Whether there were any.
+    pub fn give_up(&mut self, now: Instant) -> bool {
+        let mut moved = false;
+        while self.gives_up_at().is_some_and(|at| at <= now) {
+            self.witness.is_silent();
+            if self.probe.take().is_some() {
+                continue;
+            }
+            let Some((mark, place)) = self.marks.pop_front() else { break };
+            self.confirmed = self.confirmed.max(place);
+            self.given_up = Some(mark);
+            moved = true;
+        }
+        self.forget_what_was_heard();
+        moved
     }
 
     /// Whether something is on the tape that was not played to its end, or may still come.
@@ -192,21 +246,23 @@ impl Playout {
     /// The tape is cleared now. Returns what was heard of each item that was not heard to its end.
     pub fn cut(&mut self, now: Instant) -> Vec<Cut> {
         let heard = self.heard(now);
+        let came_out = heard.saturating_sub(self.lag);
         let cuts = self.pieces.iter().filter(|p| !(p.whole && heard >= p.start + p.len)).map(|p| Cut {
             item: p.item,
-            heard: ulaw::duration(heard.saturating_sub(p.start).min(p.len)),
+            heard: ulaw::duration(came_out.saturating_sub(p.start).min(p.len)),
             sent: ulaw::duration(p.len),
         });
         let cuts = cuts.collect();
         // The numbers of marks go on, so what comes back of the old ones is not found any more.
-        let (next_mark, round_trip, probe) = (self.next_mark, self.round_trip, self.probe);
-        *self = Self { next_mark, round_trip, probe, ..Self::default() };
+        let Self { next_mark, round_trip, probe, lag, .. } = *self;
+        let witness = std::mem::take(&mut self.witness);
+        *self = Self { next_mark, round_trip, probe, witness, lag, ..Self::default() };
         cuts
     }
 
-    /// The other side hung up: what was played until then, some time before we hear of it.
-    pub fn hung_up(&mut self, now: Instant) -> Vec<Cut> {
-        self.cut(now.checked_sub(self.round_trip()).unwrap_or(now))
+    /// The other side hung up: until then it played, some time before we hear of it.
+    pub fn hung_up_at(&self, now: Instant) -> Instant {
+        now.checked_sub(self.round_trip()).unwrap_or(now)
     }
 
     /// How far the tape will have been played when a message that we send now arrives. Never more than was
@@ -215,7 +271,8 @@ impl Playout {
         let by_clock = self
             .clock
             .map_or(0, |(at, place)| place.saturating_add(ulaw::bytes(now.saturating_duration_since(at))));
-        let next_mark = self.marks.front().map_or(self.sent, |(_, place)| *place);
+        let next_mark =
+            self.marks.front().filter(|_| !self.witness.fails()).map_or(self.sent, |(_, place)| *place);
         let by_marks = next_mark.saturating_add(ulaw::bytes(self.round_trip()));
         by_clock.min(by_marks).max(self.confirmed).min(self.sent)
     }
@@ -259,6 +316,7 @@ const MAX_ROUND_TRIP: Duration = Duration::from_millis(500);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::HeardBy;
 
     const REPLY: ReplyId = ReplyId(1);
     const ITEM: ItemId = ItemId(1);
@@ -283,7 +341,8 @@ mod tests {
 
         fn push(&mut self, at_ms: u64, item: u32, audio_ms: u64) -> Option<MarkId> {
             let now = self.at(at_ms);
-            self.playout.push(now, REPLY, ItemId(item), audio_ms * 8)
+            self.playout.put(now, REPLY, ItemId(item), audio_ms * 8);
+            self.playout.mark_if_due()
         }
 
         fn heard_ms(&mut self, at_ms: u64) -> Vec<(u32, u64)> {
@@ -402,6 +461,81 @@ mod tests {
         assert!(tape.playout.finish(ITEM).is_some());
         assert_eq!(tape.playout.finish(ITEM), None);
         assert!(tape.playout.is_busy());
+    }
+
+    #[test]
+    fn where_no_mark_ever_comes_back_the_clock_says_what_was_played() {
+        let mut tape = Tape::new();
+        tape.playout.probe(tape.at(0));
+        tape.push(1_000, 1, 400);
+        tape.playout.finish(ITEM);
+        assert_eq!(tape.playout.gives_up_at(), Some(tape.at(1_500)), "the probe");
+        assert!(tape.playout.give_up(tape.at(1_500)));
+        assert_eq!(tape.playout.witness.heard_by(), HeardBy::Clock);
+        assert!(!tape.playout.is_busy(), "by then it was played");
+        tape.push(2_000, 2, 400);
+        tape.push(2_000, 2, 400);
+        assert_eq!(tape.playout.gives_up_at(), Some(tape.at(2_400)), "none is waited for any more");
+        assert!(tape.playout.give_up(tape.at(2_400)));
+        assert!(tape.playout.is_busy());
+        assert_eq!(tape.heard_ms(2_550), [(2, 550)], "not held at a mark");
+    }
+
+    #[test]
+    fn the_clock_does_not_stop_at_a_mark_that_nobody_expects() {
+        let mut tape = Tape::new();
+        tape.playout.probe(tape.at(0));
+        tape.playout.give_up(tape.at(1_500));
+        tape.push(2_000, 1, 400);
+        tape.push(2_000, 1, 400);
+        assert_eq!(tape.heard_ms(2_550), [(1, 550)], "though the mark at 400 ms was not given up yet");
+    }
+
+    #[test]
+    fn a_carrier_that_keeps_marks_may_be_held_up() {
+        let mut tape = Tape::new();
+        let probe = tape.playout.probe(tape.at(0));
+        tape.playout.reached(tape.at(20), probe);
+        let mark = tape.push(1_000, 1, 400).unwrap();
+        assert_eq!(tape.playout.gives_up_at(), Some(tape.at(11_420)));
+        tape.playout.reached(tape.at(9_000), mark);
+        assert_eq!(tape.playout.gives_up_at(), None);
+        assert_eq!(tape.playout.witness.heard_by(), HeardBy::Marks);
+    }
+
+    #[test]
+    fn marks_that_come_after_all_are_believed_again() {
+        let mut tape = Tape::new();
+        tape.playout.probe(tape.at(0));
+        let late = tape.push(0, 1, 200).unwrap();
+        let next = tape.push(0, 1, 400).unwrap();
+        tape.playout.give_up(tape.at(1_700));
+        assert_eq!(tape.playout.gives_up_at(), None, "both were given up");
+        tape.playout.reached(tape.at(1_800), late);
+        tape.playout.reached(tape.at(1_850), next);
+        tape.push(2_000, 1, 400);
+        assert_eq!(tape.playout.gives_up_at(), Some(tape.at(12_400)));
+        assert_eq!(tape.playout.witness.heard_by(), HeardBy::Clock, "for a part of the call");
+    }
+
+    #[test]
+    fn what_is_still_in_a_conversion_was_not_heard() {
+        let mut tape = Tape::new();
+        tape.playout.lags_by(Duration::from_millis(2));
+        tape.push(1_000, 1, 400);
+        assert_eq!(tape.heard_ms(1_130), [(1, 128)]);
+    }
+
+    #[test]
+    fn silence_behind_a_piece_belongs_to_nothing() {
+        let mut tape = Tape::new();
+        tape.push(0, 1, 100);
+        tape.playout.put_silence(800);
+        let mark = tape.playout.mark_if_due().unwrap();
+        tape.playout.finish(ITEM);
+        tape.push(0, 2, 200);
+        tape.playout.reached(tape.at(200), mark);
+        assert_eq!(tape.heard_ms(300), [(2, 100)]);
     }
 
     #[test]

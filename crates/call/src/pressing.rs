@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::{Audio, Call, CarrierCommand, ItemId, Note, ToolEnd, floor::Answer, tools::sentence};
+use crate::{Audio, Call, ItemId, Note, ToolEnd, floor::Answer, tools::sentence};
 
 impl Call {
     pub(crate) fn press_when_all_is_said(&mut self) {
@@ -16,15 +16,9 @@ impl Call {
             self.tools.pressed += 1;
             let item = ItemId(u32::MAX - self.tools.pressed);
             for piece in sound.chunks(LONGEST_PIECE) {
-                self.tally.frames_out += 1;
-                self.carrier(CarrierCommand::Play(Audio::ulaw(piece)));
-                if let Some(mark) = self.playout.push(self.now, reply, item, piece.len() as u64) {
-                    self.carrier(CarrierCommand::Mark(mark));
-                }
+                self.play(reply, item, Audio::ulaw(piece));
             }
-            if let Some(mark) = self.playout.finish(item) {
-                self.carrier(CarrierCommand::Mark(mark));
-            }
+            self.finish_item(item);
             self.note(Note::Tool { id, tool: None, end: ToolEnd::Tones, after: Duration::ZERO });
             self.watch_tools();
             self.answer_tool(reply, id, r#"{"status":"sent"}"#.to_owned());

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    EndReason, Failure, FailureKind, ItemId, Meter, Oddity, ToolEnd, ToolId, Turn, TurnTold,
-    transcript::Line, transcript::Speaker, transcript::ToolLine,
+    EndReason, Failure, FailureKind, HeardBy, ItemId, Mended, Meter, Oddity, RefusalCode, ToolEnd, ToolId,
+    Turn, TurnTold, transcript::Line, transcript::Speaker, transcript::ToolLine,
 };
 
 /// Something worth a log line, a number or a look, that no socket needs to know.
@@ -44,6 +44,12 @@ pub enum Note {
     Retry(FailureKind),
     /// The leg said something that we do not act on.
     Odd(Oddity),
+    /// The carrier's frames are not as they should be, and are put right. Told once of each kind.
+    Mended(Mended),
+    /// The carrier says that something is wrong with what we do.
+    Complaint(String),
+    /// The stream cannot carry this call.
+    Unfit(RefusalCode),
 }
 
 /// What was counted.
@@ -64,6 +70,10 @@ pub struct Tally {
     pub keys: u64,
     /// Calls of tools.
     pub tools: u64,
+    /// Frames of the carrier's that had to be put right: by kind.
+    pub mended: [u64; 3],
+    /// Of the carrier's, about what we sent.
+    pub complaints: u64,
     /// Messages from the carrier that made no sense.
     pub malformed: u64,
     /// Events of the leg that were not acted on.
@@ -89,6 +99,8 @@ pub struct Summary {
     pub legs: Vec<LegUse>,
     /// Where in the call its recording begins, if there is one.
     pub recorded_from: Option<Duration>,
+    /// How it is known what the caller heard.
+    pub heard_by: HeardBy,
 }
 
 /// A leg that was opened.

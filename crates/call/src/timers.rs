@@ -47,16 +47,20 @@ pub enum Timer {
     MaxDuration,
     /// What is still playing has had its time.
     Closing,
+    /// The carrier may take more speech, or what waits for more must go.
+    Feed,
+    /// A mark should have come back.
+    Mark,
 }
 
 impl Timer {
     /// Whether somebody out there may be given up when the time is over.
     pub(crate) fn judges_a_peer(self) -> bool {
-        matches!(self, Self::LegReady | Self::LegQuiet | Self::CarrierQuiet | Self::ReplyDue)
+        matches!(self, Self::LegReady | Self::LegQuiet | Self::CarrierQuiet | Self::ReplyDue | Self::Mark)
     }
 }
 
-const TIMERS: [Timer; 20] = [
+const TIMERS: [Timer; 22] = [
     Timer::Start,
     Timer::LegReady,
     Timer::LegQuiet,
@@ -77,6 +81,8 @@ const TIMERS: [Timer; 20] = [
     Timer::Warning,
     Timer::MaxDuration,
     Timer::Closing,
+    Timer::Feed,
+    Timer::Mark,
 ];
 
 #[derive(Debug, Default)]

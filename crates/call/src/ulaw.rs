@@ -39,13 +39,17 @@ const fn linear(code: u8) -> i16 {
 }
 
 /// Linear sample to µ-law code, to the nearest step below.
-pub fn encode(sample: i16) -> u8 {
+pub const fn encode(sample: i16) -> u8 {
     let sign = if sample < 0 { 0x80 } else { 0 };
-    let size = i32::from(sample).abs().min(32_635) + 0x84;
+    let size = (sample as i32).abs();
+    let size = (if size > LOUDEST { LOUDEST } else { size }) + 0x84;
     let segment = 24 - size.leading_zeros(); // the highest bit of a size is bit 7 to 14
     let step = (size >> (segment + 3)) & 0x0f;
     !(sign | (segment as u8) << 4 | step as u8)
 }
+
+/// What is louder is as loud as this.
+const LOUDEST: i32 = 32_635;
 
 #[cfg(test)]
 mod tests {

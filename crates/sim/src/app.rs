@@ -31,7 +31,7 @@ struct Shared {
 /// What came.
 #[derive(Clone, Debug)]
 pub struct Post {
-    /// `POST`, or `PUT` for a recording.
+    /// `POST`, `PUT` for a recording, `GET` for a configuration.
     pub method: String,
     pub path: String,
     pub headers: Headers,
@@ -151,8 +151,11 @@ async fn serve(tcp: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
     tcp.set_nodelay(true)?;
     let mut wire: Wire = Box::new(tcp);
     let head = http::read_head(&mut wire).await?;
-    let body = http::read_body_up_to(&mut wire, &head, LARGEST).await;
     let method = head.start.split(' ').next().unwrap_or("").to_owned();
+    let body = match &*method {
+        "GET" => Vec::new(),
+        _ => http::read_body_up_to(&mut wire, &head, LARGEST).await,
+    };
     let path = head.second().split('?').next().unwrap_or("").to_owned();
     // Chosen before anybody can know that it came: who then changes the answer means the next one.
     let answer = {

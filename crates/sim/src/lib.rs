@@ -4,6 +4,7 @@
 //! mistake cannot cancel out another. Everything observable can be awaited with a time limit; no test needs a sleep.
 
 mod accept;
+pub mod alaw;
 pub mod app;
 pub mod chat;
 pub mod clips;
@@ -16,6 +17,7 @@ mod line;
 pub mod openai;
 pub mod phone;
 pub mod probe;
+mod rates;
 mod resample;
 pub mod tls;
 pub mod twilio;

@@ -1,7 +1,7 @@
 //! How does a recording of any rate become 8 kHz? By a windowed sinc, low-passed below the new half rate.
 //!
-//! Without the low pass everything above 4 kHz would fold back as noise. It is O(n · taps): fine for files, not for
-//! live audio.
+//! Without the low pass everything above 4 kHz would fold back as noise. Any ratio goes, as recordings have any rate; for
+//! the rates of live calls see `rates.rs`.
 
 /// Zero crossings on each side of the kernel's centre; 16 keep the stop band under -60 dB.
 const CROSSINGS: f64 = 16.0;
@@ -33,13 +33,13 @@ pub(crate) fn to_8_khz(samples: &[f32], rate: u32) -> Vec<f32> {
         .collect()
 }
 
-fn sinc(x: f64) -> f64 {
+pub(crate) fn sinc(x: f64) -> f64 {
     let angle = std::f64::consts::PI * x;
     if angle.abs() < 1e-9 { 1.0 } else { angle.sin() / angle }
 }
 
 /// Blackman, on -1 to 1.
-fn window(x: f64) -> f64 {
+pub(crate) fn window(x: f64) -> f64 {
     let angle = std::f64::consts::PI * x;
     0.42 + 0.5 * angle.cos() + 0.08 * (2.0 * angle).cos()
 }

@@ -3,6 +3,8 @@
 //! Each takes messages, one per line: a state that only a few messages in a row can reach is reached too.
 //! What has to hold is checked with a panic, and nothing else may panic.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use call::{
     Audio, CarrierCommand, CarrierEvent, ItemId, LegCommand, LegEvent, MarkId, ReplyId, Turns,
@@ -12,28 +14,60 @@ use serde::de::IgnoredAny;
 
 use crate::{
     Ear, Mouth,
+    carrier::{CARRIERS, Carrier, Line, Written},
     chat::{self, Answer},
     deepgram, elevenlabs,
     openai::{self, Session, Setup},
     protocol::{Frame, Protocol},
-    twilio::Line,
+    twilio::Twilio,
 };
 
 /// Whatever was read, what is then written is JSON, and audio that is passed on reads as the same audio.
 pub fn twilio(lines: &[u8]) {
-    let mut line = Line::new();
+    let mut line = Twilio::new();
     let mut out = BytesMut::new();
     for text in messages(lines) {
         let event = line.read(&text);
         if let Some(CarrierEvent::Audio { audio, .. }) = event {
-            assert!(line.write(&CarrierCommand::Play(audio.clone()), &mut out));
+            assert_eq!(line.write(&CarrierCommand::Play(audio.clone()), &mut out), Written::Text);
             let again = line.read(&out.split().freeze());
             assert_eq!(again, Some(CarrierEvent::Audio { at: None, audio }));
         }
-        for command in [CarrierCommand::Mark(MarkId(7)), CarrierCommand::Clear] {
-            if line.write(&command, &mut out) {
-                is_json(&out.split());
+        commands(&mut line, &mut out);
+    }
+}
+
+/// The same for every carrier. A line that begins with a zero byte is a binary message.
+pub fn carriers(lines: &[u8]) {
+    for Carrier { name, line, .. } in &CARRIERS {
+        let (mut line, mut out, mut heard) = (line(), BytesMut::new(), 0);
+        for message in messages(lines) {
+            let first = match message.split_first() {
+                Some((0, rest)) => line.read_binary(&message.slice_ref(rest)),
+                _ => line.read(&message),
+            };
+            for event in first.into_iter().chain(std::iter::from_fn(|| line.more())).collect::<Vec<_>>() {
+                let CarrierEvent::Audio { audio, .. } = event else { continue };
+                assert!(!audio.is_empty() && audio.duration() <= Duration::from_secs(1), "{name}: {audio:?}");
+                heard += audio.len();
+                match line.write(&CarrierCommand::Play(audio), &mut out) {
+                    Written::Nothing => panic!("{name} was heard before it could be spoken to"),
+                    Written::Text => is_json(&out.split()),
+                    Written::Binary { each } => assert!(out.split().len().is_multiple_of(each)),
+                }
             }
+            commands(&mut *line, &mut out);
+        }
+        assert!(heard <= 3 * lines.len(), "{name}: sound out of nothing");
+    }
+}
+
+fn commands(line: &mut dyn Line, out: &mut BytesMut) {
+    for command in [CarrierCommand::Mark(MarkId(7)), CarrierCommand::Clear] {
+        match line.write(&command, out) {
+            Written::Nothing => {}
+            Written::Text => is_json(&out.split()),
+            Written::Binary { .. } => panic!("{command:?} is no sound"),
         }
     }
 }

@@ -41,6 +41,11 @@ impl Number {
         self.0.map(|number| number as u32) // saturates
     }
 
+    /// The same for what may be larger, such as a time in milliseconds.
+    pub fn large(self) -> Option<u64> {
+        self.0.map(|number| number as u64) // saturates
+    }
+
     fn of(number: f64) -> Self {
         Self((number.is_finite() && number >= 0.0).then_some(number))
     }

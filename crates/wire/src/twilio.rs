@@ -7,20 +7,20 @@
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use call::{Audio, CarrierCommand, CarrierEvent, MarkId, RefusalCode, Started};
+use call::{CarrierCommand, CarrierEvent, MarkId, Started};
 use serde::Deserialize;
 
-use crate::loose::{Number, Text};
-
-/// The stream is not two-way: it was opened with `<Start><Stream>` instead of `<Connect><Stream>`.
-pub const ONE_WAY: RefusalCode = RefusalCode("stream_one_way");
-
-/// The stream's audio is not mono µ-law at 8 kHz.
-pub const OTHER_FORMAT: RefusalCode = RefusalCode("stream_format");
+use crate::{
+    carrier::{
+        FORMAT_CHANGED, Line, ONE_WAY, OTHER_FORMAT, Written,
+        words::{Malformed, key, name, our_mark, voice},
+    },
+    loose::{Number, Text},
+};
 
 /// One stream of one call.
 #[derive(Debug, Default)]
-pub struct Line {
+pub struct Twilio {
     stream: Option<Stream>,
 }
 
@@ -33,25 +33,17 @@ struct Stream {
     clear: String,
 }
 
-impl Line {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The stream's own name, once it has started: safe between two quotes.
-    pub fn stream_id(&self) -> Option<&str> {
-        self.stream.as_ref().map(|stream| stream.id.as_str())
-    }
-
-    /// Reads one text message. `None`: nothing that a call needs to know.
-    pub fn read(&mut self, text: &Bytes) -> Option<CarrierEvent> {
+impl Line for Twilio {
+    fn read(&mut self, text: &Bytes) -> Option<CarrierEvent> {
         self.understand(text).unwrap_or(Some(CarrierEvent::Malformed))
     }
 
-    /// Appends the one message that this command is to Twilio. `false` when it is none: the socket's own
-    /// business, or too early.
-    pub fn write(&self, command: &CarrierCommand, out: &mut BytesMut) -> bool {
-        let Some(stream) = &self.stream else { return false };
+    fn stream_id(&self) -> Option<&str> {
+        self.stream.as_ref().map(|stream| stream.id.as_str())
+    }
+
+    fn write(&mut self, command: &CarrierCommand, out: &mut BytesMut) -> Written {
+        let Some(stream) = &self.stream else { return Written::Nothing };
         match command {
             CarrierCommand::Play(audio) => {
                 let end = br#""}}"#;
@@ -64,9 +56,15 @@ impl Line {
                 write!(out, r#"{}{number}"}}}}"#, stream.mark).expect("a buffer in memory grows");
             }
             CarrierCommand::Clear => out.put_slice(stream.clear.as_bytes()),
-            CarrierCommand::Ping | CarrierCommand::Close(_) => return false, // frames of the socket itself
+            CarrierCommand::Ping | CarrierCommand::Close(_) => return Written::Nothing, // frames of the socket itself
         }
-        true
+        Written::Text
+    }
+}
+
+impl Twilio {
+    pub fn new() -> Self {
+        Self::default()
     }
 
     fn understand(&mut self, text: &Bytes) -> Result<Option<CarrierEvent>, Malformed> {
@@ -110,6 +108,12 @@ impl Line {
 
     fn start(&mut self, outer_sid: &Text<'_>, start: Start<'_>) -> Result<CarrierEvent, Malformed> {
         let id = start.stream_sid.some().or(outer_sid.some()).and_then(name).ok_or(Malformed)?;
+        let format = &start.media_format;
+        let rate_and_channels = (format.sample_rate.whole(), format.channels.whole());
+        let fits = format.encoding.0 == "audio/x-mulaw" && rate_and_channels == (Some(8000), Some(1));
+        if self.stream.is_some() && !fits {
+            return Ok(CarrierEvent::Unfit(FORMAT_CHANGED));
+        }
         if self.stream.is_some() || outer_sid.some().is_some_and(|outer| outer != id) {
             return Err(Malformed);
         }
@@ -117,9 +121,7 @@ impl Line {
         if !matches!(&start.tracks[..], [track] if track.0 == "inbound") {
             return Ok(CarrierEvent::Unfit(ONE_WAY));
         }
-        let format = &start.media_format;
-        let rate_and_channels = (format.sample_rate.whole(), format.channels.whole());
-        if format.encoding.0 != "audio/x-mulaw" || rate_and_channels != (Some(8000), Some(1)) {
+        if !fits {
             return Ok(CarrierEvent::Unfit(OTHER_FORMAT));
         }
         self.stream = Some(Stream::new(id));
@@ -129,6 +131,7 @@ impl Line {
             call_id: call_id.to_owned(),
             account_id: start.account_sid.some().map(str::to_owned),
             parameters: parameters.map(|(name, value)| (name, value.0.into_owned())).collect(),
+            ..Started::default()
         })))
     }
 }
@@ -149,43 +152,9 @@ fn caller_audio(text: &Bytes, media: Media<'_>) -> Result<Option<CarrierEvent>, 
     if media.track.some().is_some_and(|track| track != "inbound") {
         return Ok(None);
     }
-    let audio = Audio::base64(Text(media.payload).bytes(text)).map_err(|_| Malformed)?;
-    if audio.duration() > LONGEST_FRAME {
-        return Err(Malformed);
-    }
+    let audio = voice(Text(media.payload).bytes(text))?;
     let at = media.timestamp.whole().map(|ms| Duration::from_millis(ms.into()));
     Ok((!audio.is_empty()).then_some(CarrierEvent::Audio { at, audio }))
-}
-
-/// Our marks are `m` and a number. Others may come from whoever else writes to the call.
-fn our_mark(name: &str) -> Option<MarkId> {
-    let digits = name.strip_prefix('m').filter(|digits| digits.bytes().all(|c| c.is_ascii_digit()))?;
-    digits.parse().ok().map(MarkId)
-}
-
-fn key(digit: &str) -> Result<char, Malformed> {
-    let mut chars = digit.chars();
-    match (chars.next(), chars.next()) {
-        (Some(key @ ('0'..='9' | '*' | '#' | 'A'..='D')), None) => Ok(key),
-        _ => Err(Malformed),
-    }
-}
-
-/// What we copy into our own messages and logs: Twilio's ids are two letters and 32 hex digits.
-fn name(sid: &str) -> Option<&str> {
-    let safe = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-');
-    (sid.len() <= 64 && sid.bytes().all(safe)).then_some(sid)
-}
-
-/// Twilio sends 20 ms. A second in one message is not the voice of somebody who speaks now.
-const LONGEST_FRAME: Duration = Duration::from_secs(1);
-
-struct Malformed;
-
-impl From<serde_json::Error> for Malformed {
-    fn from(_: serde_json::Error) -> Self {
-        Self
-    }
 }
 
 /// What fifty messages a second need; the rare ones are read a second time for their own part.

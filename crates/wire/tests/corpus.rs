@@ -8,6 +8,11 @@ fn no_twilio_message_of_the_corpus_breaks_anything() {
 }
 
 #[test]
+fn no_message_of_any_carrier_in_the_corpus_breaks_anything() {
+    run("carriers_read", wire::fuzz::carriers);
+}
+
+#[test]
 fn no_openai_message_of_the_corpus_breaks_anything() {
     run("openai_read", wire::fuzz::openai);
 }

@@ -6,19 +6,22 @@ use bytes::{Bytes, BytesMut};
 use call::{Audio, CarrierCommand, CarrierEvent, Closing, MarkId, RefusalCode, Started};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use wire::twilio::{self, Line};
+use wire::{
+    carrier::{FORMAT_CHANGED, Line, ONE_WAY, OTHER_FORMAT, Written},
+    twilio::Twilio,
+};
 
 const START: &str = r#"{"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{"accountSid":"AC2",
     "callSid":"CA3","streamSid":"MZ1","tracks":["inbound"],
     "mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},
     "customParameters":{"tn":"2","t0":"eyJ","t1":"rest"}}}"#;
 
-fn read(line: &mut Line, text: &str) -> Option<CarrierEvent> {
+fn read(line: &mut Twilio, text: &str) -> Option<CarrierEvent> {
     line.read(&Bytes::copy_from_slice(text.as_bytes()))
 }
 
-fn started() -> Line {
-    let mut line = Line::new();
+fn started() -> Twilio {
+    let mut line = Twilio::new();
     assert!(matches!(read(&mut line, START), Some(CarrierEvent::Started(_))));
     line
 }
@@ -30,7 +33,7 @@ fn audio(at_ms: Option<u64>, text: &'static str) -> Option<CarrierEvent> {
 
 #[test]
 fn a_stream_starts_with_its_ids_and_parameters() {
-    let mut line = Line::new();
+    let mut line = Twilio::new();
     assert_eq!(read(&mut line, r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#), None);
     let parameters = [("t0", "eyJ"), ("t1", "rest"), ("tn", "2")];
     let started = Started {
@@ -38,6 +41,7 @@ fn a_stream_starts_with_its_ids_and_parameters() {
         call_id: "CA3".into(),
         account_id: Some("AC2".into()),
         parameters: parameters.map(|(name, value)| (name.into(), value.into())).into(),
+        ..Started::default()
     };
     assert_eq!(read(&mut line, START), Some(CarrierEvent::Started(Box::new(started))));
 }
@@ -48,24 +52,28 @@ fn a_stream_that_cannot_carry_a_call_is_named() {
     let one_way = |tracks| START.replace(r#"["inbound"]"#, tracks);
     let other_format = |other| START.replace(format, other);
     let cases: &[(String, RefusalCode)] = &[
-        (one_way(r#"["inbound","outbound"]"#), twilio::ONE_WAY),
-        (one_way(r#"["outbound"]"#), twilio::ONE_WAY),
-        (one_way("[]"), twilio::ONE_WAY),
-        (other_format(r#""encoding":"audio/l16","sampleRate":8000,"channels":1"#), twilio::OTHER_FORMAT),
-        (other_format(r#""encoding":"audio/x-mulaw","sampleRate":16000,"channels":1"#), twilio::OTHER_FORMAT),
-        (other_format(r#""encoding":"audio/x-mulaw","sampleRate":8000,"channels":2"#), twilio::OTHER_FORMAT),
-        (other_format(""), twilio::OTHER_FORMAT),
+        (one_way(r#"["inbound","outbound"]"#), ONE_WAY),
+        (one_way(r#"["outbound"]"#), ONE_WAY),
+        (one_way("[]"), ONE_WAY),
+        (other_format(r#""encoding":"audio/l16","sampleRate":8000,"channels":1"#), OTHER_FORMAT),
+        (other_format(r#""encoding":"audio/x-mulaw","sampleRate":16000,"channels":1"#), OTHER_FORMAT),
+        (other_format(r#""encoding":"audio/x-mulaw","sampleRate":8000,"channels":2"#), OTHER_FORMAT),
+        (other_format(""), OTHER_FORMAT),
     ];
     for (text, code) in cases {
-        let mut line = Line::new();
+        let mut line = Twilio::new();
         assert_eq!(read(&mut line, text), Some(CarrierEvent::Unfit(*code)), "{text}");
-        assert!(!line.write(&CarrierCommand::Clear, &mut BytesMut::new()), "it has not started: {text}");
+        assert_eq!(
+            line.write(&CarrierCommand::Clear, &mut BytesMut::new()),
+            Written::Nothing,
+            "it has not started: {text}"
+        );
     }
 }
 
 #[test]
 fn a_start_that_makes_no_sense_starts_nothing() {
-    let long = "M".repeat(65);
+    let long = "M".repeat(129);
     let cases = [
         START.replace("MZ1", r#"MZ\"1"#),
         START.replace("MZ1", "MZ 1"),
@@ -78,9 +86,9 @@ fn a_start_that_makes_no_sense_starts_nothing() {
         START.replace(r#"["inbound"]"#, "7"),
     ];
     for text in &cases {
-        let mut line = Line::new();
+        let mut line = Twilio::new();
         assert_eq!(read(&mut line, text), Some(CarrierEvent::Malformed), "{text}");
-        assert!(!line.write(&CarrierCommand::Clear, &mut BytesMut::new()), "{text}");
+        assert_eq!(line.write(&CarrierCommand::Clear, &mut BytesMut::new()), Written::Nothing, "{text}");
     }
 }
 
@@ -93,7 +101,7 @@ fn numbers_may_be_strings_or_numbers_and_ids_may_be_missing() {
         .replace(r#""accountSid":"AC2","#, "")
         .replace(r#"{"tn":"2","t0":"eyJ","t1":"rest"}"#, "null");
     for text in [as_strings, outer_only, inner_only, bare] {
-        assert!(matches!(read(&mut Line::new(), &text), Some(CarrierEvent::Started(_))), "{text}");
+        assert!(matches!(read(&mut Twilio::new(), &text), Some(CarrierEvent::Started(_))), "{text}");
     }
 }
 
@@ -144,6 +152,7 @@ fn each_message_after_the_start_says_one_thing() {
         (r#"{"event":"stop","streamSid":"MZ2"}"#, malformed.clone()),
         (r#"{"event":"weather","streamSid":"MZ2","rain":true}"#, None),
         (START, malformed.clone()),
+        (&START.replace("mulaw", "l16"), Some(CarrierEvent::Unfit(FORMAT_CHANGED))),
         ("{}", malformed.clone()),
         (r#"{"event":7}"#, malformed.clone()),
         ("[]", malformed.clone()),
@@ -164,13 +173,14 @@ fn nothing_belongs_before_the_start() {
         r#"{"event":"mark","mark":{"name":"m1"}}"#,
         r#"{"event":"stop"}"#,
     ] {
-        assert_eq!(read(&mut Line::new(), text), Some(CarrierEvent::Malformed), "{text}");
+        assert_eq!(read(&mut Twilio::new(), text), Some(CarrierEvent::Malformed), "{text}");
     }
     for command in
         [CarrierCommand::Play(Audio::ulaw(&[7])), CarrierCommand::Mark(MarkId(1)), CarrierCommand::Clear]
     {
         let mut out = BytesMut::new();
-        assert!(!Line::new().write(&command, &mut out) && out.is_empty(), "{command:?}");
+        assert_eq!(Twilio::new().write(&command, &mut out), Written::Nothing, "{command:?}");
+        assert!(out.is_empty(), "{command:?}");
     }
 }
 
@@ -192,7 +202,7 @@ fn audio_is_a_piece_of_the_message_and_not_a_copy() {
 
 #[test]
 fn what_is_written_has_exactly_the_fields_that_twilio_takes() {
-    let line = started();
+    let mut line = started();
     let cases = [
         (
             CarrierCommand::Play(Audio::ulaw(&[0x7e, 0x7e, 0x7e, 0xff])),
@@ -203,11 +213,11 @@ fn what_is_written_has_exactly_the_fields_that_twilio_takes() {
     ];
     for (command, expected) in cases {
         let mut out = BytesMut::from("before");
-        assert!(line.write(&command, &mut out));
+        assert_eq!(line.write(&command, &mut out), Written::Text);
         let written: Value = serde_json::from_slice(out.strip_prefix(b"before").unwrap()).unwrap();
         assert_eq!(written, expected, "{command:?}");
     }
-    assert!(!line.write(&CarrierCommand::Close(Closing::Done), &mut BytesMut::new()));
+    assert_eq!(line.write(&CarrierCommand::Close(Closing::Done), &mut BytesMut::new()), Written::Nothing);
 }
 
 proptest! {
@@ -225,16 +235,16 @@ proptest! {
     ) {
         let text = format!(r#"{{"event":"{event}","{part}":{value}}}"#);
         read(&mut started(), &text);
-        read(&mut Line::new(), &text);
+        read(&mut Twilio::new(), &text);
     }
 
     #[test]
     fn what_is_written_to_one_line_can_be_read_from_another(ulaw in proptest::collection::vec(any::<u8>(), 1..800), mark: u32) {
         let audio = Audio::ulaw(&ulaw);
         let mut out = BytesMut::new();
-        assert!(started().write(&CarrierCommand::Play(audio.clone()), &mut out));
+        assert_eq!(started().write(&CarrierCommand::Play(audio.clone()), &mut out), Written::Text);
         prop_assert_eq!(started().read(&out.split().freeze()), Some(CarrierEvent::Audio { at: None, audio }));
-        assert!(started().write(&CarrierCommand::Mark(MarkId(mark)), &mut out));
+        assert_eq!(started().write(&CarrierCommand::Mark(MarkId(mark)), &mut out), Written::Text);
         prop_assert_eq!(started().read(&out.split().freeze()), Some(CarrierEvent::Mark(MarkId(mark))));
     }
 }

@@ -42,7 +42,7 @@ async fn tell(words: &Call, placed: Placed) -> anyhow::Result<()> {
         let told = json!({ "answered_ms": answered, "phone": session.json(), "call": session.diary.json() });
         println!("{told}");
     } else {
-        if words.url.as_deref().is_some_and(|url| !target::tells(url)) {
+        if words.url.as_deref().is_some_and(|url| !target::tells(url, words.carrier)) {
             println!("\nThis address carries sound and no words. To read along: {WORDS}");
         } else if !session.diary.is_told {
             println!("\nThis relay does not tell its phone what is said. To read along: {WORDS}");
@@ -51,6 +51,9 @@ async fn tell(words: &Call, placed: Placed) -> anyhow::Result<()> {
     }
     if session.stopped {
         bail!("stopped before the end");
+    }
+    if let Some(complaint) = session.complaint() {
+        bail!("{complaint}");
     }
     if session.diary.of(Side::Agent).next().is_none() {
         let end = session.diary.end().unwrap_or("it has not ended");

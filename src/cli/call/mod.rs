@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use sim::phone::Phone;
+use sim::phone::{Carrier, Phone};
 
 use self::{diary::Diary, session::Session};
 
@@ -29,6 +29,10 @@ pub(super) struct Call {
     /// A relay's address, such as wss://relay.example.com/stream/browser, which also tells what is said, or
     /// …/stream/twilio, which does not. Without it: a relay of our own, with pretend providers.
     url: Option<String>,
+    /// Whose telephone network stands in between: twilio, telnyx, telnyx-pcma, signalwire, plivo, exotel, vonage and more; a
+    /// name that is none lists them all. Without it: twilio, or whatever the relay's address says.
+    #[arg(long, value_name = "NAME", value_parser = Carrier::parse)]
+    carrier: Option<Carrier>,
     /// A file with the agent's claims; - is standard input. Without it: the line test. For a relay elsewhere the token
     /// is made with RELAY_SECRET, which must be that relay's.
     #[arg(long)]

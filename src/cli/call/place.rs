@@ -14,7 +14,10 @@ use super::{
     view::View,
 };
 use crate::{
-    cli::stage::{Keys, Stage},
+    cli::{
+        carrier,
+        stage::{Keys, Stage},
+    },
     drain::Signals,
 };
 
@@ -38,18 +41,19 @@ pub(super) async fn place(
     let (stage, app, options, news) = match &words.url {
         Some(url) => {
             let made = words.token.as_deref().map(|token| Made { token, call: words.call_id.as_deref() });
-            let there = target::elsewhere(url, agent, made)?;
+            let there = target::elsewhere(url, words.carrier, agent, made)?;
             (None, None, there.options, there.news)
         }
         None => {
             let stage = Stage::set(0, Keys::default()).await?;
             let app = App::start().await?;
-            let agent = stand_in(agent, script, &app)?;
+            let carrier = words.carrier.unwrap_or_default();
+            let agent = carrier::fitting(carrier, stand_in(agent, script, &app)?, &app, "/config");
             if let Some(script) = script {
                 teach(&stage, script);
             }
             let news = overhear(stage.news());
-            let options = stage.phone(&agent);
+            let options = stage.phone(carrier, &agent);
             (Some(stage), Some(app), options, Some(news))
         }
     };

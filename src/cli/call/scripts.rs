@@ -69,6 +69,7 @@ async fn one(words: &Call, script: &Script, voices: &[Vec<u8>], agent: &Value) -
     if session.stopped {
         told.error = Some("stopped before its end".to_owned());
     }
+    told.error = told.error.or_else(|| session.complaint());
     (told.phone, told.call, told.took) = (session.json(), session.diary.json(), session.age());
     let stem = script.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = stem.filter(|_| words.script.len() > 1);
@@ -81,7 +82,9 @@ async fn one(words: &Call, script: &Script, voices: &[Vec<u8>], agent: &Value) -
 
 /// Words and tools are asked of an address that never tells any: that is known before the call.
 fn refuse_deaf(words: &Call, script: &Script) -> anyhow::Result<()> {
-    let Some(url) = words.url.as_deref().filter(|url| !target::tells(url)) else { return Ok(()) };
+    let Some(url) = words.url.as_deref().filter(|url| !target::tells(url, words.carrier)) else {
+        return Ok(());
+    };
     let mut all = script.steps.iter().flat_map(|step| &step.expects);
     if let Some(deaf) = all.find(|expected| expected.what.needs_news()) {
         bail!(

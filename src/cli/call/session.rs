@@ -14,6 +14,7 @@ use tokio::{
 use super::{
     diary::{Cleared, Diary, Fact, Side},
     news,
+    news::printable,
     script::judge::Now,
     view::View,
 };
@@ -176,6 +177,15 @@ impl Session {
     fn take(&mut self, at: Duration, fact: Fact) {
         self.diary.take(at, fact.clone());
         self.view.show(at, &fact, &self.diary);
+    }
+
+    /// What the carrier would complain about.
+    pub fn complaint(&self) -> Option<String> {
+        self.phone.look(|state| {
+            let first = printable(state.violations.first()?);
+            let count = state.violation_count;
+            Some(format!("the relay broke the carrier's protocol, {count} times in all, first: {first}"))
+        })
     }
 
     /// What the phone counted, for machines.

@@ -2,12 +2,12 @@
 
 use anyhow::{anyhow, bail};
 use serde_json::Value;
-use sim::phone::{DialError, News, PhoneOptions};
+use sim::phone::{Carrier, DialError, News, PhoneOptions};
 use tokio::sync::mpsc;
 
 use super::news::printable;
 use crate::{
-    cli::{stage::claims, token},
+    cli::{carrier, stage::claims, token},
     gate::Code,
 };
 
@@ -25,18 +25,25 @@ pub(super) struct Made<'a> {
 }
 
 /// Without a path it is the address that tells words. `made`: otherwise a token is made with RELAY_SECRET.
-pub(super) fn elsewhere(url: &str, agent: &Value, made: Option<Made<'_>>) -> anyhow::Result<Target> {
-    let mut options = PhoneOptions::new(whole(url)?);
-    if let Some(call) = made.as_ref().and_then(|made| made.call) {
-        options.ids.call_sid = call.to_owned();
-    }
+pub(super) fn elsewhere(
+    url: &str,
+    carrier: Option<Carrier>,
+    agent: &Value,
+    made: Option<Made<'_>>,
+) -> anyhow::Result<Target> {
+    let url = whole(url, carrier)?;
+    let carrier = carrier.unwrap_or_else(|| named_in(&url));
+    let options = carrier::phone(&url, carrier, made.as_ref().and_then(|made| made.call));
     let token = match made {
         Some(made) => made.token.to_owned(),
         // Sealed: on its way to a relay elsewhere nobody else need read it.
-        None => token::minter(None)?.seal(&claims(agent, Some(&options.ids.call_sid), TOKEN_SECONDS)),
+        None => {
+            let claims = claims(agent, Some(&options.ids.call_sid), TOKEN_SECONDS);
+            carrier::token(&token::minter(None)?, carrier, &claims)
+        }
     };
     let options = options.token(&token);
-    if !tells(url) {
+    if !tells(&url, None) {
         return Ok(Target { options, news: None });
     }
     let (options, news) = options.with_news();
@@ -44,11 +51,17 @@ pub(super) fn elsewhere(url: &str, agent: &Value, made: Option<Made<'_>>) -> any
 }
 
 /// Whether this address may tell words.
-pub(super) fn tells(url: &str) -> bool {
-    whole(url).is_ok_and(|url| url.contains("/stream/browser"))
+pub(super) fn tells(url: &str, carrier: Option<Carrier>) -> bool {
+    whole(url, carrier).is_ok_and(|url| url.contains("/stream/browser"))
 }
 
-fn whole(url: &str) -> anyhow::Result<String> {
+/// The carrier whose stream's address this is; Twilio's for whatever names none.
+fn named_in(url: &str) -> Carrier {
+    let name = url.split_once("/stream/").map_or("", |(_, rest)| rest);
+    Carrier::parse(name.split(['/', '?']).next().unwrap_or_default()).unwrap_or_default()
+}
+
+fn whole(url: &str, carrier: Option<Carrier>) -> anyhow::Result<String> {
     let Some((scheme, rest)) = url.split_once("://") else {
         bail!("{url} is no relay's address: it begins with wss://, or with ws:// on this machine");
     };
@@ -58,7 +71,10 @@ fn whole(url: &str) -> anyhow::Result<String> {
         );
     }
     match rest.split_once('/') {
-        None | Some((_, "")) => Ok(format!("{}/stream/browser", url.trim_end_matches('/'))),
+        None | Some((_, "")) => Ok(match carrier {
+            Some(carrier) => carrier::route(url, carrier),
+            None => format!("{}/stream/browser", url.trim_end_matches('/')),
+        }),
         Some(_) => Ok(url.to_owned()),
     }
 }
@@ -91,6 +107,9 @@ pub(super) fn not_taken(error: &DialError) -> anyhow::Error {
             anyhow!("no TLS with {host} ({reason}): a relay without a certificate is called with ws://")
         }
         DialError::Handshake(why) => anyhow!("what answers is no relay ({why}): is that its host and port?"),
+        DialError::NotCarried { .. } => anyhow!(
+            "{error}. An agent that is too large can be kept elsewhere: `config` in the agent file points to it (docs/token.md)"
+        ),
         DialError::Address { .. } => anyhow!("{error}"),
     }
 }
@@ -136,11 +155,29 @@ mod tests {
             ("ws://127.0.0.1:8080/stream/browser", "ws://127.0.0.1:8080/stream/browser", true),
             ("wss://relay.example.com/stream/twilio", "wss://relay.example.com/stream/twilio", false),
         ] {
-            assert_eq!((whole(url).unwrap().as_str(), tells(url)), (called, words));
+            assert_eq!((whole(url, None).unwrap().as_str(), tells(url, None)), (called, words));
         }
         for url in ["relay.example.com", "ftp://relay.example.com", ""] {
-            let problem = whole(url).unwrap_err().to_string();
+            let problem = whole(url, None).unwrap_err().to_string();
             assert!(problem.contains("wss://"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_carrier_is_the_one_that_was_named_or_else_the_address_s() {
+        let telnyx = Carrier::parse("telnyx-pcma").unwrap();
+        assert_eq!(
+            whole("wss://relay.example.com", Some(telnyx)).unwrap(),
+            "wss://relay.example.com/stream/telnyx"
+        );
+        assert!(!tells("wss://relay.example.com", Some(telnyx)));
+        for (url, name) in [
+            ("wss://relay.example.com/stream/plivo", "plivo"),
+            ("wss://relay.example.com/stream/exotel/abc?x=1", "exotel"),
+            ("wss://relay.example.com/stream/browser", "twilio"),
+            ("wss://relay.example.com/api/twilio/media-stream", "twilio"),
+        ] {
+            assert_eq!(named_in(url).to_string(), name, "{url}");
         }
     }
 

@@ -191,6 +191,7 @@ fn refusal(error: &DialError) -> (String, String) {
         DialError::Unreachable { .. } => "unreachable",
         DialError::Tls { .. } => "tls",
         DialError::Handshake(_) => "handshake",
+        DialError::NotCarried { .. } => "not_carried",
         DialError::Timeout(_) => "timeout",
     };
     (code.to_owned(), error.to_string())

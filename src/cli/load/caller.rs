@@ -14,7 +14,7 @@ use bytes::Bytes;
 use secrecy::SecretString;
 use sim::{
     dice::Dice,
-    phone::{Phone, PhoneEnd, PhoneOptions},
+    phone::{Carrier, Phone, PhoneEnd, PhoneOptions},
 };
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,11 +25,15 @@ use super::{
     mix::{Agent, Measure},
     signature::signature,
 };
-use crate::{cli::stage::claims, gate::mint::Minter};
+use crate::{
+    cli::{carrier, stage::claims},
+    gate::mint::Minter,
+};
 
 /// What all lines share.
 pub struct Floor {
     pub url: String,
+    pub carrier: Carrier,
     pub minter: Minter,
     /// For a relay that takes only what Twilio has signed.
     pub auth_token: Option<SecretString>,
@@ -201,9 +205,10 @@ async fn leave(floor: &Floor, phone: &Phone, way: Option<Way>) {
 
 fn options(floor: &Floor, number: u32, agent: usize) -> PhoneOptions {
     let agent = &floor.agents[agent];
-    let mut options = PhoneOptions::new(floor.url.as_str());
-    let token = floor.minter.seal(&claims(&agent.claims, Some(&options.ids.call_sid), TOKEN_SECONDS));
-    if token.len() <= PATH_ROOM {
+    let mut options = carrier::phone(&floor.url, floor.carrier, None);
+    let claims = claims(&agent.claims, Some(&options.ids.call_sid), TOKEN_SECONDS);
+    let token = carrier::token(&floor.minter, floor.carrier, &claims);
+    if floor.carrier == Carrier::Twilio && token.len() <= PATH_ROOM {
         // In the path a refusal has a status and a code; in `start` it is a closed stream.
         options.url = format!("{}/{token}", floor.url.trim_end_matches('/'));
     } else {

@@ -25,6 +25,7 @@ use std::{net::IpAddr, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use sim::phone::Carrier;
 
 use self::{
     mix::{Kind, Mix},
@@ -47,6 +48,9 @@ pub(super) struct Load {
     /// An agent of your own, a JSON file as `call` takes it, with its weight: bakery.json=3. Can be given more than once.
     #[arg(long, value_name = "FILE[=N]", value_parser = mix::file)]
     agent: Vec<(String, u32)>,
+    /// Behind whose telephone network the phones are, as `call --carrier` has it.
+    #[arg(long, value_name = "NAME", default_value = "twilio", value_parser = Carrier::parse)]
+    carrier: Carrier,
     /// How many calls.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(plan::MOST_CALLS)))]
     calls: u32,

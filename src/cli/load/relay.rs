@@ -31,6 +31,8 @@ impl Relay {
                 ("MAX_CALLS", (calls + SPARE).to_string()),
                 ("MAX_PENDING", (calls + SPARE).to_string()),
                 ("LOG_FORMAT", "json".to_owned()),
+                // Agents that a token has no room for are kept on this machine.
+                ("WEBHOOK_ALLOW_PRIVATE", "true".to_owned()),
             ])
             .envs(providers.iter().cloned())
             .stdout(Stdio::piped())
@@ -65,7 +67,7 @@ impl Relay {
     }
 
     pub fn url(&self) -> String {
-        format!("ws://{}/stream/twilio", self.address)
+        format!("ws://{}", self.address)
     }
 
     pub fn pid(&self) -> u32 {

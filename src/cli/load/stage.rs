@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::bail;
 use secrecy::SecretString;
+use sim::{app::App, phone::Carrier};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -24,7 +25,7 @@ use super::{
     signature::auth_token,
 };
 use crate::{
-    cli::{agent, token, tools::WrongUse},
+    cli::{agent, carrier, token, tools::WrongUse},
     gate::mint::Minter,
 };
 
@@ -32,6 +33,8 @@ pub struct Stage {
     pub floor: Arc<Floor>,
     pub plan: Plan,
     pub providers: Providers,
+    /// Where agents are kept that a token has no room for.
+    _app: App,
     /// When it is our own.
     pub relay: Option<Relay>,
     pub pid: Option<u32>,
@@ -56,6 +59,20 @@ pub async fn set(words: &Load) -> anyhow::Result<Stage> {
     if let Some(short) = shortage(&needs(&plan, &agents, &kinds, words.url.is_none()), &Limits::read()) {
         bail!("{short}");
     }
+    let app = App::start().await?;
+    for (at, agent) in agents.iter_mut().enumerate() {
+        if agent.measure == Measure::Frames && !words.carrier.keeps_bytes() {
+            let text = format!(
+                "{} changes the sound, so no frame can be known again on its way: take `--leg cascade` or `--leg echo`",
+                words.carrier
+            );
+            return Err(WrongUse(text).into());
+        }
+        if words.url.is_none() {
+            let claims = std::mem::take(&mut agent.claims);
+            agent.claims = carrier::fitting(words.carrier, claims, &app, &format!("/config/{at}"));
+        }
+    }
     let book = Book::new(plan.most(), agents.len());
     let at = words.provider_port.map(|port| SocketAddr::new(words.provider_bind, port));
     let only_frames = agents.iter().all(|agent| agent.measure == Measure::Frames);
@@ -64,7 +81,7 @@ pub async fn set(words: &Load) -> anyhow::Result<Stage> {
         Some(url) => (None, url.clone(), token::minter(None)?),
         None => {
             let relay = Relay::start(&providers.variables(), plan.most())?;
-            let url = relay.url();
+            let url = carrier::route(&relay.url(), words.carrier);
             (Some(relay), url, Minter::new(&SecretString::from(SECRET)))
         }
     };
@@ -76,7 +93,8 @@ pub async fn set(words: &Load) -> anyhow::Result<Stage> {
     let floor = Floor {
         url,
         minter,
-        auth_token: relay.is_none().then(auth_token).flatten(),
+        auth_token: (relay.is_none() && words.carrier == Carrier::Twilio).then(auth_token).flatten(),
+        carrier: words.carrier,
         agents,
         book,
         sentence: mix::sentence().into(),
@@ -87,6 +105,7 @@ pub async fn set(words: &Load) -> anyhow::Result<Stage> {
         floor: Arc::new(floor),
         plan,
         providers,
+        _app: app,
         relay,
         pid,
         health,

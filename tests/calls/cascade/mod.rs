@@ -7,4 +7,4 @@ mod studio;
 mod troubles;
 
 pub use pairs::{MOUTHS, Pair, Script, Talk, with_every_pair};
-pub use studio::Studio;
+pub use studio::{Studio, cascade};

@@ -151,6 +151,7 @@ impl Call {
     pub(crate) fn on_mark(&mut self, mark: MarkId) {
         let before = (self.playout.round_trip(), self.playout.unconfirmed());
         self.playout.reached(self.now, mark);
+        self.watch_tape();
         let Some(recording) = &mut self.recording else { return };
         recording.agent.line_is(ulaw::bytes(before.0), ulaw::bytes(self.playout.round_trip()));
         let rest = self.playout.unconfirmed();

@@ -44,7 +44,12 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(LegEvent::Odd(Oddity::UnknownEvent)),
     ];
     let carrier = prop_oneof![
-        2 => Just(CarrierEvent::Started(Box::default())),
+        1 => Just(CarrierEvent::Started(Box::default())),
+        1 => (0..12u64, any::<bool>()).prop_map(|(frames, ahead)| {
+            let ms = Duration::from_millis;
+            let pieces = Pieces { least: ms(20 * frames), step: ms(20), ahead: ahead.then_some(ms(900)) };
+            CarrierEvent::Started(Box::new(Started { pieces, ..Started::default() }))
+        }),
         9 => (0..5_000u64).prop_map(frame),
         9 => (1..20u32).prop_map(|mark| CarrierEvent::Mark(MarkId(mark))),
         2 => prop::sample::select(vec!['5', '#']).prop_map(CarrierEvent::Key),

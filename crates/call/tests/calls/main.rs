@@ -2,6 +2,7 @@
 
 mod answers;
 mod apology;
+mod carriers;
 mod consent;
 mod crossings;
 mod failover;

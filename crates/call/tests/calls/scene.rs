@@ -22,9 +22,14 @@ impl Scene {
 
     /// Caller and leg are connected; everything up to here was taken.
     pub fn live(config: Config) -> Self {
+        Self::live_over(Started::default(), config)
+    }
+
+    /// The same over a carrier that has wishes.
+    pub fn live_over(started: Started, config: Config) -> Self {
         let mut scene = Self::open();
         scene.input(Input::Token(Box::new(config)));
-        scene.carrier(CarrierEvent::Started(Box::default()));
+        scene.carrier(CarrierEvent::Started(Box::new(started)));
         scene.input(Input::Admitted);
         scene.leg(LegEvent::Ready);
         scene.carrier(CarrierEvent::Mark(MarkId(1))); // the probe, on a line without delay

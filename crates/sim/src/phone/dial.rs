@@ -1,7 +1,7 @@
-//! How does the phone reach the relay? With the upgrade request that Twilio sends, and nothing else.
+//! How does the phone reach the relay? With the upgrade request that its carrier sends, and nothing else.
 //!
-//! No `Origin`, no extensions, and the query string is thrown away as Twilio does: a relay that expects its token
-//! there must fail here too.
+//! No `Origin`, no extensions, and the query string is thrown away where the carrier does so: a relay that expects its
+//! token there must fail here too.
 
 use crate::{http, http::Headers, line::Wire, tls};
 use rustls::{ClientConfig, pki_types::ServerName};
@@ -22,6 +22,8 @@ pub enum DialError {
     Handshake(String),
     #[error("refused with {status}: {body}")]
     Refused { status: u16, headers: Headers, body: String },
+    #[error("{carrier} would not carry this: {problem}; put the token elsewhere, or make it smaller")]
+    NotCarried { carrier: &'static str, problem: String },
     #[error("no answer to the handshake within {0:?}")]
     Timeout(Duration),
 }
@@ -32,7 +34,7 @@ impl DialError {
         match self {
             DialError::Refused { status, .. } => Some(*status),
             DialError::Address { .. } | DialError::Unreachable { .. } | DialError::Tls { .. } => None,
-            DialError::Handshake(_) | DialError::Timeout(_) => None,
+            DialError::Handshake(_) | DialError::NotCarried { .. } | DialError::Timeout(_) => None,
         }
     }
 
@@ -44,7 +46,7 @@ impl DialError {
                 .find(|(key, _)| key.eq_ignore_ascii_case(name))
                 .map(|(_, value)| value.as_str()),
             DialError::Address { .. } | DialError::Unreachable { .. } | DialError::Tls { .. } => None,
-            DialError::Handshake(_) | DialError::Timeout(_) => None,
+            DialError::Handshake(_) | DialError::NotCarried { .. } | DialError::Timeout(_) => None,
         }
     }
 }
@@ -63,6 +65,7 @@ struct Target<'a> {
 pub(crate) async fn dial(
     url: &str,
     keep_query: bool,
+    user_agent: Option<&str>,
     headers: &Headers,
     trust: Option<Arc<ClientConfig>>,
 ) -> Result<(Wire, Vec<u8>, Headers), DialError> {
@@ -83,16 +86,16 @@ pub(crate) async fn dial(
         Box::new(tcp)
     };
     let key = generate_key();
-    let mut all: Headers = [
-        ("host", target.authority),
-        ("user-agent", "Twilio.TmeWs/1.0"),
-        ("connection", "Upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", &key),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into();
+    let usual = [
+        ("host", Some(target.authority)),
+        ("user-agent", user_agent),
+        ("connection", Some("Upgrade")),
+        ("upgrade", Some("websocket")),
+        ("sec-websocket-version", Some("13")),
+        ("sec-websocket-key", Some(&*key)),
+    ];
+    let mut all: Headers =
+        usual.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
     all.extend(headers.iter().cloned());
     let broken = |error: std::io::Error| DialError::Handshake(error.to_string());
     http::write_head(&mut wire, &format!("GET {} HTTP/1.1", target.path), &all, "").await.map_err(broken)?;

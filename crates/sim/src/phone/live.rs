@@ -2,14 +2,20 @@
 //!
 //! The 20 ms are absolute moments counted from the beginning: a late tick is caught up with, and the clock never
 //! drifts. Nothing here waits for the relay; a relay that does not read loses frames, as with Twilio.
+//! What the messages look like is the dialect's business, and the sound on the wire that of mouth and ear.
+
+mod listening;
+mod speaking;
 
 use super::{
-    Cleared, PhoneEnd, PhoneEvent, PhoneOptions, PhoneState, Recording,
-    messages::{self, FromRelay, Writer},
+    Carrier, Opening, PhoneEnd, PhoneEvent, PhoneOptions, PhoneState, Recording,
+    dialect::{self, Dialect},
+    edge::{Ear, Mouth},
     news,
-    playback::{Passed, Playback},
+    packets::Packets,
+    playback::Playback,
 };
-use crate::{line::Line, phone::Opening, ulaw};
+use crate::{line::Line, ulaw};
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
@@ -39,6 +45,9 @@ pub(super) enum Order {
     Press(char),
     Gap(Duration),
     Lose(u32),
+    Swap(u32),
+    Repeat(u32),
+    StartAgain(Carrier),
     SuppressSilence(bool),
     Read(bool),
     Freeze,
@@ -47,6 +56,7 @@ pub(super) enum Order {
     EndByCarrier,
     SendText(String),
     SendBinary(Bytes),
+    SendOversize(usize),
 }
 
 pub(super) struct Live {
@@ -54,7 +64,10 @@ pub(super) struct Live {
     line: Line,
     state: watch::Sender<PhoneState>,
     recording: Arc<Mutex<Recording>>,
-    writer: Writer,
+    dialect: Box<dyn Dialect>,
+    mouth: Mouth,
+    ear: Ear,
+    packets: Packets,
     playback: Playback,
     began: Instant,
     /// Frames whose time has come, sent or not.
@@ -85,8 +98,11 @@ impl Live {
         began: Instant,
     ) -> Self {
         Self {
-            writer: Writer::new(options.ids.clone(), options.bare_numbers),
-            playback: Playback::new(options.record),
+            dialect: dialect::of(&options),
+            mouth: Mouth::new(options.carrier.sends()),
+            ear: Ear::new(options.carrier.plays()),
+            packets: Packets::of(options.carrier.frames_per_message()),
+            playback: Playback::new(options.record, options.carrier.max_queued()),
             options,
             line,
             state,
@@ -108,11 +124,10 @@ impl Live {
 
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Order>) {
         if self.options.opening != Opening::Nothing {
-            self.line.text(messages::connected());
+            self.dialect.connected().into_iter().for_each(|text| self.line.text(text));
         }
         if self.options.opening == Opening::Full {
-            let start = self.writer.start(&self.options.parameters);
-            self.line.text(start);
+            self.line.text(self.dialect.start(self.options.carrier));
         }
         let alarm = sleep_until(self.began);
         tokio::pin!(alarm);
@@ -168,123 +183,12 @@ impl Live {
         }
     }
 
-    fn speak(&mut self, now: Instant) {
-        if self.options.opening != Opening::Full {
-            // The tick still counts, so that waiting tests look again.
-            return self.state.send_modify(|_| {});
-        }
-        let in_gap = self.gap_until.is_some_and(|until| now < until);
-        let mut frame = messages::SILENT_FRAME;
-        let said = if in_gap { 0 } else { self.next_words(&mut frame) };
-        if let Some((probe, call)) = &self.options.probe {
-            probe.leaves_phone(*call, self.ticks, &mut frame);
-        }
-        let withheld = in_gap || self.frozen || (self.options.suppress_silence && said == 0);
-        let lost = !withheld && self.lose > 0;
-        let congested = !withheld && !lost && self.line.is_congested(now);
-        if lost || congested {
-            self.writer.skip();
-            self.lose -= u32::from(lost);
-        } else if !withheld {
-            let timestamp = self.options.first_timestamp_ms + u64::from(self.ticks) * 20;
-            let text = self.writer.media(timestamp, &frame);
-            self.line.text(text);
-        }
-        if self.options.record {
-            let sound = if withheld || lost { &messages::SILENT_FRAME } else { &frame };
-            lock(&self.recording).caller_said(sound);
-        }
-        let (began, ended) = (said > 0 && !self.speaking, said == 0 && self.speaking);
-        self.speaking = if in_gap { self.speaking } else { said > 0 };
-        let to_say = self.left_to_say();
-        let (played, queued) = self.position();
-        self.state.send_modify(|state| {
-            (state.played, state.queued) = (played, queued);
-            state.frames_withheld += u64::from(withheld || lost);
-            state.frames_congested += u64::from(congested);
-            state.frames_sent += u64::from(!withheld && !lost && !congested);
-            state.to_say = to_say;
-            if began {
-                state.speech_began = Some(now);
-                state.note(now, PhoneEvent::SpeechBegan);
-            }
-            if ended && !in_gap {
-                state.speech_ended = Some(now);
-                state.note(now, PhoneEvent::SpeechEnded);
-            }
-        });
-        if self.to_say.is_empty() {
-            // Whoever waited may have gone; that is no failure.
-            for done in self.waiting_for_said.drain(..) {
-                let _ = done.send(());
-            }
-        }
-    }
-
-    /// Fills `frame` with what is next to be said, and says how many bytes that were.
-    fn next_words(&mut self, frame: &mut [u8]) -> usize {
-        let mut filled = 0;
-        while let (Some(words), true) = (self.to_say.front_mut(), filled < frame.len()) {
-            let count = words.len().min(frame.len() - filled);
-            frame[filled..filled + count].copy_from_slice(&words.split_to(count));
-            filled += count;
-            if words.is_empty() {
-                self.to_say.pop_front();
-            }
-        }
-        filled
-    }
-
-    fn left_to_say(&self) -> Duration {
-        ulaw::length_of(self.to_say.iter().map(|words| words.len() as u64).sum())
-    }
-
-    fn play(&mut self, now: Instant) {
-        let Passed { marks, sound, ended } = self.playback.advance(now);
-        if !sound.is_empty() {
-            let mut recording = lock(&self.recording);
-            sound.iter().for_each(|(at, piece)| recording.agent_played(*at, piece));
-        }
-        if marks.is_empty() && ended.is_none() {
-            return;
-        }
-        self.return_marks(&marks);
-        let (played, queued) = self.position();
-        self.state.send_modify(|state| {
-            (state.played, state.queued) = (played, queued);
-            state.marks_returned += marks.len() as u64;
-            marks.into_iter().for_each(|name| state.note(now, PhoneEvent::MarkReturned { name }));
-            if let Some((bytes, at)) = ended {
-                state.playing = false;
-                state.quiet_since = Some(at);
-                state.note(at, PhoneEvent::PlaybackRanDry { played: ulaw::length_of(bytes) });
-            }
-        });
-    }
-
-    /// Played and still queued.
-    fn position(&self) -> (Duration, Duration) {
-        (ulaw::length_of(self.playback.played()), ulaw::length_of(self.playback.queued()))
-    }
-
-    fn return_marks(&mut self, names: &[String]) {
-        if self.closing.is_some() {
-            return;
-        }
-        for name in names {
-            let text = self.writer.mark(name);
-            self.line.text(text);
-        }
-    }
-
     fn take(&mut self, message: Option<Result<Message, String>>) {
         let now = Instant::now();
         self.play(now);
         match message {
             Some(Ok(Message::Text(text))) => self.take_text(now, &text),
-            Some(Ok(Message::Binary(bytes))) => {
-                self.violation(now, format!("31950 binary, {} bytes", bytes.len()))
-            }
+            Some(Ok(Message::Binary(bytes))) => self.take_binary(now, &bytes),
             Some(Ok(Message::Close(_))) if self.closing.is_some() => {
                 self.end = Some(self.closed(true));
             }
@@ -311,73 +215,20 @@ impl Live {
         if news::take(self.options.news.as_ref(), now, text) {
             return;
         }
-        match messages::read(text, &self.options.ids.stream_sid) {
-            Ok(FromRelay::Media(audio)) => self.hear(now, audio.into()),
-            Ok(FromRelay::Mark(name)) => {
-                if !self.playback.mark(name.clone()) {
-                    self.violation(now, "too many pending marks".to_owned());
-                }
-                self.state.send_modify(|state| {
-                    state.marks_received += 1;
-                    state.note(now, PhoneEvent::Mark { name });
-                });
-                // With nothing queued it is passed already.
-                self.play(now);
-            }
-            Ok(FromRelay::Clear) => self.clear(now),
+        match self.dialect.read(text) {
+            Ok(message) => self.follow(now, message),
             Err(problem) => self.violation(now, format!("{problem}: {}", beginning(text))),
         }
     }
 
-    fn hear(&mut self, now: Instant, audio: Bytes) {
-        if let Some((probe, _)) = &self.options.probe {
-            probe.arrives_at_phone(&audio);
-        }
-        let bytes = audio.len();
-        let begins = !self.playback.is_playing();
-        let lost = self.playback.queue(now, audio);
-        if lost > 0 {
-            self.violation(now, format!("31931 more than 10 minutes queued, {lost} bytes discarded"));
-        }
-        let (played, queued) = self.position();
-        self.state.send_modify(|state| {
-            state.media_messages += 1;
-            state.media_bytes += bytes as u64;
-            state.first_media_at.get_or_insert(now);
-            state.last_media_at = Some(now);
-            (state.played, state.queued) = (played, queued);
-            state.note(now, PhoneEvent::Media { bytes });
-            if begins {
-                state.playing = true;
-                state.playback_began = Some(now);
-                state.runs += 1;
-                state.note(now, PhoneEvent::PlaybackBegan);
+    fn take_binary(&mut self, now: Instant, bytes: &[u8]) {
+        match self.dialect.read_binary(bytes) {
+            Ok(_) if self.options.opening != Opening::Full => {
+                self.violation(now, format!("{} bytes of audio before start", bytes.len()));
             }
-        });
-    }
-
-    fn clear(&mut self, now: Instant) {
-        let emptied = self.playback.clear();
-        self.return_marks(&emptied.marks);
-        let cleared = Cleared {
-            at: now,
-            played: ulaw::length_of(emptied.played),
-            played_in_all: ulaw::length_of(self.playback.played()),
-            thrown_away: ulaw::length_of(emptied.thrown_away),
-            unheard: emptied.unheard.into(),
-            marks_returned: emptied.marks.len(),
-        };
-        self.state.send_modify(|state| {
-            state.note(now, PhoneEvent::Clear);
-            state.marks_returned += emptied.marks.len() as u64;
-            emptied.marks.into_iter().for_each(|name| state.note(now, PhoneEvent::MarkReturned { name }));
-            if state.playing {
-                state.playing = false;
-                state.quiet_since = Some(now);
-            }
-            (state.played, state.queued) = (cleared.played_in_all, Duration::ZERO);
-            state.cleared(cleared);
-        });
+            Ok(message) => self.follow(now, message),
+            Err(problem) => self.violation(now, problem),
+        }
     }
 
     fn obey(&mut self, order: Order) {
@@ -394,11 +245,14 @@ impl Live {
             Order::Hush => self.to_say.clear(),
             Order::TellWhenSaid(done) => self.waiting_for_said.push(done),
             Order::Press(digit) => {
-                let text = self.writer.dtmf(digit);
+                let text = self.dialect.dtmf(self.at_ms(), digit);
                 self.line.text(text);
             }
             Order::Gap(length) => self.gap_until = Some(Instant::now() + length),
             Order::Lose(count) => self.lose = self.lose.saturating_add(count),
+            Order::Swap(pairs) => self.packets.swap(pairs),
+            Order::Repeat(count) => self.packets.repeat(count),
+            Order::StartAgain(carrier) => self.start_again(carrier),
             Order::SuppressSilence(yes) => self.options.suppress_silence = yes,
             Order::Read(yes) => self.reading = yes,
             Order::Freeze => self.frozen = true,
@@ -410,13 +264,24 @@ impl Live {
             }
             Order::SendText(text) => self.line.text(text),
             Order::SendBinary(bytes) => self.line.post(Message::Binary(bytes)),
+            Order::SendOversize(bytes) => {
+                // Three bytes are four in base64.
+                let message = self.dialect.media(self.at_ms(), &vec![ulaw::SILENCE; bytes / 4 * 3 + 3]);
+                self.line.post(message);
+            }
         }
     }
 
+    fn start_again(&mut self, carrier: Carrier) {
+        self.packets.send_rest(&mut *self.dialect, &mut self.line);
+        self.line.text(self.dialect.start(carrier));
+        (self.mouth, self.ear) = (Mouth::new(carrier.sends()), Ear::new(carrier.plays()));
+    }
+
     fn hang_up(&mut self, stop: bool) {
+        self.packets.send_rest(&mut *self.dialect, &mut self.line);
         if stop && self.options.opening == Opening::Full {
-            let text = self.writer.stop();
-            self.line.text(text);
+            self.dialect.stop().into_iter().for_each(|text| self.line.text(text));
         }
         let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
         self.line.post(Message::Close(Some(frame)));

@@ -1,34 +1,40 @@
-//! A pretend telephone behind a pretend Twilio: dials a relay's media WebSocket and behaves as a call would.
+//! A pretend telephone behind a pretend carrier: dials a relay's media WebSocket and behaves as a call would.
 //!
 //! It says what it is told to, plays what it gets in real time, returns marks when they are reached, and complains
-//! about everything Twilio would complain about. One task per phone; the handle may be shared by reference.
+//! about everything its carrier would complain about. Whatever a carrier has on the wire, words that are said and sound
+//! that is heard are µ-law at 8 kHz here. One task per phone; the handle may be shared by reference.
 //! Orders to a phone whose call has ended are ignored: its state says that it ended.
 
+mod carrier;
 mod dial;
+mod dialect;
+mod edge;
+mod ids;
 mod live;
-mod messages;
 mod news;
+mod packets;
 mod playback;
 mod recording;
 mod rest;
+mod route;
 mod state;
 
+pub use carrier::{Carrier, Law, Sound};
 pub use dial::DialError;
-pub use messages::{Ids, SILENT_FRAME, token_parameters};
+pub use dialect::token_parameters;
+pub use ids::Ids;
 pub use news::News;
 pub use recording::Recording;
 pub use rest::PhoneLine;
+pub use route::TokenWay;
 pub use state::{Cleared, PhoneEnd, PhoneEvent, PhoneState};
 
-use crate::{Headers, Waited, dice::Dice, line::Line, probe::Probe, waited};
+use crate::{Headers, Waited, line::Line, probe::Probe, ulaw, waited};
 use bytes::Bytes;
 use live::{Live, Order};
 use rustls::ClientConfig;
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{
@@ -40,19 +46,32 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 /// Orders waiting for the phone's task. It takes them at once, so more means that the runtime stands still.
 const MAX_ORDERS: usize = 1024;
 
+/// A silent frame, for those who compare.
+pub const SILENT_FRAME: [u8; ulaw::FRAME] = [ulaw::SILENCE; ulaw::FRAME];
+
 /// How the next call is placed. Everything has a default but the address.
 #[derive(Clone, Debug)]
 pub struct PhoneOptions {
     pub url: String,
-    /// Twilio strips the query string; other carriers do not.
+    pub carrier: Carrier,
+    /// Twilio and SignalWire strip the query string; other carriers keep it anyway.
     pub keep_query: bool,
-    /// Sent on the upgrade besides Twilio's own.
+    /// Sent on the upgrade besides the carrier's own.
     pub headers: Headers,
+    /// Where [`PhoneOptions::token`] has put the token. A way that the carrier does not have is not dialled.
+    pub token_way: Option<TokenWay>,
     pub ids: Ids,
+    /// The caller's number and the called one, for the carriers that tell.
+    pub from: String,
+    pub to: String,
+    /// What the carrier passes on in its `start`, under whatever name it has for that.
     pub parameters: Vec<(String, String)>,
     pub opening: Opening,
-    /// JSON numbers where Twilio sends strings.
+    /// JSON numbers where the carrier sends strings.
     pub bare_numbers: bool,
+    pub odd: Odd,
+    /// Whether pending marks come back when playback is cleared; as the carrier's documents have it when `None`.
+    pub clear_returns_marks: Option<bool>,
     /// `timestamp` of the first frame. Real calls begin at 102 to 171 ms.
     pub first_timestamp_ms: u64,
     /// Added to each direction: the network between carrier and relay.
@@ -61,7 +80,8 @@ pub struct PhoneOptions {
     pub record: bool,
     /// Says nothing while nothing is to be said, as muted or silence-suppressing phones do.
     pub suppress_silence: bool,
-    /// Marks every frame so that its way can be timed; the number is this call's place in the probe.
+    /// Marks every frame so that its way can be timed; the number is this call's place in the probe. Only for carriers
+    /// that keep every byte: A-law and other rates than 8 kHz are not dialled.
     pub probe: Option<(Arc<Probe>, u32)>,
     /// Where news of the call go, when they were asked for: see [`PhoneOptions::with_news`].
     pub news: Option<mpsc::Sender<News>>,
@@ -71,12 +91,25 @@ pub struct PhoneOptions {
     pub handshake_limit: Duration,
 }
 
+/// What a carrier should not announce, and perhaps does one day.
+#[derive(Clone, Debug, Default)]
+pub struct Odd {
+    /// Announced as the encoding instead of what is sent.
+    pub encoding: Option<String>,
+    /// The same for the rate.
+    pub rate: Option<u32>,
+    /// Announced as the tracks instead of `inbound`; the first is also the audio's.
+    pub tracks: Vec<String>,
+    /// Vonage's other way to tell of a key press: `dtmf.digit`.
+    pub nested_digits: bool,
+}
+
 /// How much of the usual beginning is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening {
-    /// `connected`, `start`, then audio.
+    /// `connected` where there is one, `start`, then audio.
     Full,
-    /// `connected` and then nothing, not even audio.
+    /// `connected` where there is one, and then nothing, not even audio.
     OnlyConnected,
     /// Nothing at all: what follows is up to [`Phone::send_text`].
     Nothing,
@@ -84,14 +117,21 @@ pub enum Opening {
 
 impl PhoneOptions {
     pub fn new(url: impl Into<String>) -> Self {
+        let [from, to] = Carrier::Twilio.numbers().map(str::to_owned);
         Self {
             url: url.into(),
+            carrier: Carrier::Twilio,
             keep_query: false,
             headers: Headers::new(),
-            ids: fresh_ids(),
+            token_way: None,
+            ids: Ids::fresh(Carrier::Twilio),
+            from,
+            to,
             parameters: Vec::new(),
             opening: Opening::Full,
             bare_numbers: false,
+            odd: Odd::default(),
+            clear_returns_marks: None,
             first_timestamp_ms: 134,
             delay: Duration::ZERO,
             record: true,
@@ -103,9 +143,23 @@ impl PhoneOptions {
         }
     }
 
-    /// Carries the token as Twilio documents it: in `<Parameter>` chunks.
-    pub fn token(mut self, token: &str) -> Self {
-        self.parameters.extend(token_parameters(token));
+    /// Calls over this carrier, with ids and numbers as it has them. Comes before [`PhoneOptions::token`], which depends
+    /// on it.
+    pub fn carrier(mut self, carrier: Carrier) -> Self {
+        let [from, to] = carrier.numbers().map(str::to_owned);
+        (self.carrier, self.ids, self.from, self.to) = (carrier, Ids::fresh(carrier), from, to);
+        self
+    }
+
+    /// Carries the token in the carrier's natural way, which at Twilio is in `<Parameter>` chunks.
+    pub fn token(self, token: &str) -> Self {
+        let way = self.carrier.natural_way();
+        self.token_by(way, token)
+    }
+
+    /// Carries the token in another way.
+    pub fn token_by(mut self, way: TokenWay, token: &str) -> Self {
+        route::put(&mut self, token, way);
         self
     }
 
@@ -143,8 +197,11 @@ pub struct Phone {
 impl Phone {
     /// Places the call; returns when the relay has accepted the WebSocket.
     pub async fn dial(options: PhoneOptions) -> Result<Self, DialError> {
-        let limit = options.handshake_limit;
-        let dialling = dial::dial(&options.url, options.keep_query, &options.headers, options.trust.clone());
+        let (limit, carrier) = (options.handshake_limit, options.carrier);
+        let address = route::address(&options)?;
+        let keep_query = options.keep_query || carrier.keeps_query();
+        let (agent, trust) = (carrier.user_agent(), options.trust.clone());
+        let dialling = dial::dial(&address, keep_query, agent, &options.headers, trust);
         let (wire, early, answer) =
             tokio::time::timeout(limit, dialling).await.map_err(|_| DialError::Timeout(limit))??;
         let line = Line::open(wire, early, Role::Client, options.delay).await;
@@ -180,6 +237,22 @@ impl Phone {
         self.order(Order::Lose(count));
     }
 
+    /// The next `pairs` of media messages leave in reverse order.
+    pub fn swap_frames(&self, pairs: u32) {
+        self.order(Order::Swap(pairs));
+    }
+
+    /// The next `count` media messages leave twice.
+    pub fn repeat_frames(&self, count: u32) {
+        self.order(Order::Repeat(count));
+    }
+
+    /// Says `start` once more, with what this carrier sounds like, and sounds so from then on. Of another carrier
+    /// nothing but the sound is taken.
+    pub fn start_again(&self, carrier: Carrier) {
+        self.order(Order::StartAgain(carrier));
+    }
+
     /// From now on frames are (or are not) left out while nothing is to be said.
     pub fn suppress_silence(&self, yes: bool) {
         self.order(Order::SuppressSilence(yes));
@@ -203,7 +276,7 @@ impl Phone {
         self.order(Order::Vanish);
     }
 
-    /// Ends as a caller does: `stop`, then close.
+    /// Ends as a caller does: `stop` where the carrier has one, then close.
     pub fn hang_up(&self) {
         self.order(Order::HangUp { stop: true });
     }
@@ -230,11 +303,7 @@ impl Phone {
 
     /// A well-formed media message of `bytes` bytes: too large for any relay when it is large enough.
     pub fn send_oversize(&self, bytes: usize) {
-        let filler = "f".repeat(bytes);
-        let sid = self.look(|state| state.ids.stream_sid.clone());
-        self.send_text(format!(
-            r#"{{"event":"media","streamSid":"{sid}","media":{{"payload":"{filler}"}}}}"#
-        ));
+        self.order(Order::SendOversize(bytes));
     }
 
     /// Looks at the state as it is now.
@@ -295,18 +364,5 @@ impl Phone {
     fn order(&self, order: Order) {
         // Fails when the call is over, which the state tells.
         let _ = self.orders.try_send(order);
-    }
-}
-
-/// SIDs that no other phone of this process has.
-fn fresh_ids() -> Ids {
-    static CALLS: AtomicU64 = AtomicU64::new(0);
-    let nanos =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
-    let mut dice = Dice::new(nanos ^ (CALLS.fetch_add(1, Relaxed) << 48) ^ u64::from(std::process::id()));
-    Ids {
-        account_sid: format!("AC{}", dice.hex(32)),
-        call_sid: format!("CA{}", dice.hex(32)),
-        stream_sid: format!("MZ{}", dice.hex(32)),
     }
 }

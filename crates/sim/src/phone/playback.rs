@@ -9,8 +9,6 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use tokio::time::Instant;
 
-/// Twilio's limit: 10 minutes of queued audio; what is beyond is thrown away.
-const MAX_QUEUED: u64 = 600 * 8000;
 /// Marks waiting at once. Twilio documents no limit; this one keeps a runaway relay from filling our memory.
 const MAX_MARKS: usize = 100_000;
 
@@ -18,6 +16,8 @@ const MAX_MARKS: usize = 100_000;
 pub(crate) struct Playback {
     /// Whether the sound itself is kept, or only counted.
     keeps_sound: bool,
+    /// What is queued beyond this is thrown away.
+    max_queued: u64,
     run: Option<Run>,
     audio: VecDeque<Bytes>,
     marks: VecDeque<Mark>,
@@ -59,20 +59,43 @@ pub(crate) struct Emptied {
 }
 
 impl Playback {
-    pub fn new(keeps_sound: bool) -> Self {
-        Self { keeps_sound, run: None, audio: VecDeque::new(), marks: VecDeque::new(), before: 0 }
+    pub fn new(keeps_sound: bool, max_queued: u64) -> Self {
+        Self { keeps_sound, max_queued, run: None, audio: VecDeque::new(), marks: VecDeque::new(), before: 0 }
     }
 
     /// Queues audio; says how much did not fit. Call [`Playback::advance`] before.
     pub fn queue(&mut self, now: Instant, audio: Bytes) -> u64 {
         let run = self.run.get_or_insert(Run { began: now, queued: 0, played: 0 });
-        let room = MAX_QUEUED.saturating_sub(run.queued - run.played);
+        let room = self.max_queued.saturating_sub(run.queued - run.played);
         let taken = room.min(audio.len() as u64);
         run.queued += taken;
         if self.keeps_sound {
             self.audio.push_back(audio.slice(..taken as usize));
         }
         audio.len() as u64 - taken
+    }
+
+    /// Replaces the end of what is queued, as far as it has not been played yet.
+    pub fn amend(&mut self, end: &[u8]) {
+        let unplayed: usize = self.audio.iter().map(Bytes::len).sum();
+        let end = &end[end.len().saturating_sub(unplayed)..];
+        let mut left = end.len();
+        while let (Some(last), 1..) = (self.audio.back_mut(), left) {
+            let cut = left.min(last.len());
+            last.truncate(last.len() - cut);
+            left -= cut;
+            if last.is_empty() {
+                self.audio.pop_back();
+            }
+        }
+        if !end.is_empty() {
+            self.audio.push_back(Bytes::copy_from_slice(end));
+        }
+    }
+
+    /// Forgets the marks that are pending: they will not come back.
+    pub fn forget_marks(&mut self) {
+        self.marks.clear();
     }
 
     /// Queues a mark behind all audio so far; `false` when there are too many. With nothing queued it is passed by
@@ -155,6 +178,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    const TEN_MINUTES: u64 = 600 * 8000;
+
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
@@ -165,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_mark_comes_back_when_the_audio_before_it_was_played_and_not_earlier() {
-        let (mut playback, t0) = (Playback::new(true), Instant::now());
+        let (mut playback, t0) = (Playback::new(true, TEN_MINUTES), Instant::now());
         playback.queue(t0, audio(100));
         playback.mark("a".into());
         playback.queue(t0, audio(50));
@@ -179,14 +204,14 @@ mod tests {
 
     #[test]
     fn a_mark_with_nothing_queued_comes_back_at_once() {
-        let (mut playback, t0) = (Playback::new(false), Instant::now());
+        let (mut playback, t0) = (Playback::new(false, TEN_MINUTES), Instant::now());
         playback.mark("alone".into());
         assert_eq!(playback.advance(t0).marks, ["alone"]);
     }
 
     #[test]
     fn clear_returns_every_mark_and_knows_to_the_sample_what_was_heard() {
-        let (mut playback, t0) = (Playback::new(true), Instant::now());
+        let (mut playback, t0) = (Playback::new(true, TEN_MINUTES), Instant::now());
         playback.queue(t0, audio(200));
         playback.mark("never heard".into());
         let heard = playback.advance(t0 + Duration::from_micros(73_125)).sound;
@@ -201,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_clock_does_not_drift_however_often_it_is_looked_at() {
-        let (mut playback, t0) = (Playback::new(false), Instant::now());
+        let (mut playback, t0) = (Playback::new(false, TEN_MINUTES), Instant::now());
         playback.queue(t0, audio(10_000));
         for step in 1..9_999u64 {
             playback.advance(t0 + Duration::from_micros(step * 997));
@@ -212,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_hole_begins_a_new_run_where_the_late_audio_came() {
-        let (mut playback, t0) = (Playback::new(true), Instant::now());
+        let (mut playback, t0) = (Playback::new(true, TEN_MINUTES), Instant::now());
         playback.queue(t0, audio(20));
         assert!(playback.advance(t0 + ms(30)).ended.is_some());
         playback.queue(t0 + ms(30), audio(20));
@@ -221,8 +246,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_amended_is_played_and_what_was_played_stays() {
+        let (mut playback, t0) = (Playback::new(true, TEN_MINUTES), Instant::now());
+        playback.queue(t0, Bytes::from(vec![1; 80]));
+        playback.queue(t0, Bytes::from(vec![2; 8]));
+        playback.amend(&[3; 12]);
+        let mut heard: Vec<u8> =
+            playback.advance(t0 + ms(10)).sound.iter().flat_map(|(_, piece)| piece.to_vec()).collect();
+        playback.amend(&[4; 12]);
+        heard.extend(playback.advance(t0 + ms(11)).sound.iter().flat_map(|(_, piece)| piece.to_vec()));
+        assert_eq!(heard, [vec![1; 76], vec![3; 4], vec![4; 8]].concat());
+    }
+
+    #[test]
     fn ten_minutes_are_queued_and_no_more() {
-        let (mut playback, t0) = (Playback::new(false), Instant::now());
+        let (mut playback, t0) = (Playback::new(false, TEN_MINUTES), Instant::now());
         let minute = Bytes::from(vec![0xFF; 60 * 8000]);
         let lost: Vec<u64> = (0..11).map(|_| playback.queue(t0, minute.clone())).collect();
         assert_eq!(lost[9..], [0, 60 * 8000]);

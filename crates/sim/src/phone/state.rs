@@ -10,6 +10,7 @@ const MAX_EVENTS: usize = 16_384;
 const MAX_EVENTS_UNRECORDED: usize = 32;
 const MAX_CLEARS: usize = 1024;
 const MAX_VIOLATIONS: usize = 64;
+const MAX_DIGITS: usize = 256;
 
 /// The phone as of its last tick or message.
 pub struct PhoneState {
@@ -20,12 +21,15 @@ pub struct PhoneState {
     /// Frames not sent on purpose, and frames dropped because the relay did not read.
     pub frames_withheld: u64,
     pub frames_congested: u64,
+    /// Keys that the relay had pressed, where its carrier can do that.
+    pub digits: String,
     /// µ-law that is still to be said.
     pub to_say: Duration,
     /// When the caller last began and ended saying something that was queued.
     pub speech_began: Option<Instant>,
     pub speech_ended: Option<Instant>,
     pub media_messages: u64,
+    /// In µ-law, whatever was on the wire.
     pub media_bytes: u64,
     pub first_media_at: Option<Instant>,
     pub last_media_at: Option<Instant>,
@@ -137,6 +141,7 @@ impl PhoneState {
             frames_sent: 0,
             frames_withheld: 0,
             frames_congested: 0,
+            digits: String::new(),
             to_say: Duration::ZERO,
             speech_began: None,
             speech_ended: None,
@@ -178,6 +183,12 @@ impl PhoneState {
     pub(crate) fn cleared(&mut self, cleared: Cleared) {
         if self.clears.len() < MAX_CLEARS {
             self.clears.push(cleared);
+        }
+    }
+
+    pub(crate) fn pressed(&mut self, digit: &str) {
+        if self.digits.len() < MAX_DIGITS {
+            self.digits.push_str(digit);
         }
     }
 
