@@ -14,7 +14,7 @@ use sim::{
 };
 
 use crate::{
-    house::{House, LIMIT},
+    house::{House, LIMIT, keeps_every_byte},
     stalls,
 };
 
@@ -109,12 +109,11 @@ async fn interrupted(house: &House, provider: &OpenAi, number: u64) -> (i64, Ins
     let heard = phone.recording().agent;
     let of = |byte| heard.iter().filter(|heard| **heard == byte).count() as u64 / 8;
     let played = cleared.played_in_all.as_millis() as u64;
-    assert!(
-        of(FIRST).abs_diff(played) <= 1,
-        "{number}: {} ms of the first answer, cut at {played}",
-        of(FIRST)
-    );
-    assert_eq!(of(SECOND), 300, "{number}: the second answer was not heard whole");
+    if keeps_every_byte() {
+        let first = of(FIRST);
+        assert!(first.abs_diff(played) <= 1, "{number}: {first} ms of the first answer, cut at {played}");
+        assert_eq!(of(SECOND), 300, "{number}: the second answer was not heard whole");
+    }
     assert_eq!(phone.look(|phone| phone.violations.clone()), Vec::<String>::new(), "{number}");
 
     let leg = provider.connection(&key, LIMIT).await.unwrap();

@@ -11,7 +11,7 @@ use sim::{
 };
 
 use crate::{
-    house::{House, LIMIT, echo, token},
+    house::{House, LIMIT, echo, keeps_every_byte, token},
     raw::{Raw, frame},
 };
 
@@ -179,6 +179,9 @@ async fn a_carrier_that_froze_is_noticed_though_its_socket_stays_open() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_caller_says_never_reaches_another() {
+    if !keeps_every_byte() {
+        return; // words are known by their bytes here
+    }
     let house = House::open().await;
     let sound = |number: u8| -> Vec<u8> {
         // Loud enough for a voice: the same words, with a byte that nobody else's have.

@@ -11,7 +11,7 @@ use patchcord::{
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use sim::phone::{Carrier, Phone, PhoneOptions};
+use sim::phone::{Carrier, Law, Phone, PhoneOptions, Sound};
 use tokio::{sync::broadcast, time::timeout};
 
 pub const SECRET: &str = "canary-secret-0123456789abcdef0123456789abcdef";
@@ -127,6 +127,22 @@ impl Ear {
 fn carrier() -> Carrier {
     let name = std::env::var("CARRIER").unwrap_or_else(|_| "twilio".into());
     Carrier::parse(&name).expect("CARRIER is one of the pretend phone's")
+}
+
+/// Whether every byte comes through as it went in, each with its time: what is counted byte by byte needs that.
+pub fn keeps_every_byte() -> bool {
+    carrier().sends() == Sound::G711(Law::Mu) && carrier().plays() == Sound::G711(Law::Mu)
+}
+
+/// Whether all of what was sent was played and nothing else. Some carriers take speech in pieces of a certain length only;
+/// then there is a little silence at the end of each of a few answers.
+pub fn is_whole(played: Duration, sent: Duration) -> bool {
+    let piece = match carrier() {
+        Carrier::Twilio | Carrier::SignalWire | Carrier::Plivo => 0,
+        Carrier::Telnyx { .. } | Carrier::Vonage { .. } => 20,
+        Carrier::Exotel { .. } => 200,
+    };
+    (sent..=sent + Duration::from_millis(3 * piece)).contains(&played)
 }
 
 /// The line test, with a short pause.
