@@ -8,6 +8,7 @@ use super::script::{
     Script,
     play::{Check, Outcome},
 };
+use crate::markup::escaped;
 
 /// A script that was played.
 #[derive(Debug)]
@@ -129,21 +130,14 @@ pub(super) fn junit(played: &[Played]) -> String {
 
 /// For text and attributes of XML. What XML cannot hold at all becomes a mark that says so.
 pub(super) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\n' => safe.push_str("&#10;"),
-            '\t' => safe.push(' '),
-            '\u{FFFE}' | '\u{FFFF}' => safe.push('\u{FFFD}'),
-            c if c.is_control() => safe.push('\u{FFFD}'),
-            c => safe.push(c),
-        }
-    }
-    safe
+    let held = |c: char| match c {
+        '\n' => c,
+        '\t' => ' ',
+        '\u{FFFE}' | '\u{FFFF}' => '\u{FFFD}',
+        c if c.is_control() => '\u{FFFD}',
+        c => c,
+    };
+    escaped(&text.chars().map(held).collect::<String>()).replace('\n', "&#10;")
 }
 
 #[cfg(test)]
