@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use call::Summary;
 use patchcord::{
     bridge::{News, What},
@@ -11,7 +13,10 @@ use patchcord::{
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use sim::phone::{Carrier, Law, Phone, PhoneOptions, Sound};
+use sim::{
+    app::{Answer, App},
+    phone::{Carrier, Law, Phone, PhoneOptions, Sound},
+};
 use tokio::{sync::broadcast, time::timeout};
 
 pub const SECRET: &str = "canary-secret-0123456789abcdef0123456789abcdef";
@@ -21,6 +26,8 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 
 pub struct House {
     pub relay: Relay,
+    /// Where configurations lie that a carrier's address has no room for.
+    configs: App,
 }
 
 impl House {
@@ -35,7 +42,11 @@ impl House {
 
     /// The same, with something that no variable can say.
     pub async fn changed(more: &[(&str, &str)], change: impl FnOnce(&mut Settings)) -> Self {
-        let usual = [("RELAY_SECRET", SECRET), ("PORT", "0"), ("OPS_PORT", "0"), ("BIND", "127.0.0.1")];
+        let mut usual =
+            vec![("RELAY_SECRET", SECRET), ("PORT", "0"), ("OPS_PORT", "0"), ("BIND", "127.0.0.1")];
+        if is_short(carrier()) && more.iter().all(|(name, _)| *name != "WEBHOOK_ALLOW_PRIVATE") {
+            usual.push(("WEBHOOK_ALLOW_PRIVATE", "true"));
+        }
         let mut settings = Settings::read(usual.iter().chain(more).copied()).unwrap();
         change(&mut settings);
         if std::env::var_os("SHOW").is_some() {
@@ -43,24 +54,40 @@ impl House {
                 Settings::read(usual.iter().chain(&[("LOG", "debug"), ("LOG_FORMAT", "text")]).copied());
             patchcord::log::start(&shown.unwrap());
         }
-        Self { relay: Relay::start(&settings, Instant::now()).await.unwrap() }
+        let relay = Relay::start(&settings, Instant::now()).await.unwrap();
+        Self { relay, configs: App::start().await.unwrap() }
     }
 
-    /// A phone that carries a token for `claims` in its parameters, bound to its call.
-    pub fn phone(&self, mut claims: Value) -> PhoneOptions {
-        let options = self.bare_phone("");
-        let options = match carrier() {
-            Carrier::Twilio => options,
-            carrier => {
-                let url = format!("ws://{}/stream/{}", self.relay.address, carrier.route());
-                PhoneOptions::new(url).carrier(carrier)
-            }
-        };
+    /// A phone that carries a token for `claims`, bound to its call.
+    pub fn phone(&self, claims: Value) -> PhoneOptions {
+        self.phone_over(carrier(), claims)
+    }
+
+    /// The same over a carrier of one's choice.
+    pub fn phone_over(&self, carrier: Carrier, mut claims: Value) -> PhoneOptions {
+        let url = format!("ws://{}/stream/{}", self.relay.address, carrier.route());
+        let options = PhoneOptions::new(url).carrier(carrier);
         if let Some(key) = claims.pointer_mut("/keys/twilio") {
             key["account_sid"] = options.ids.account_sid.clone().into();
         }
+        if is_short(carrier) {
+            claims = self.by_reference(&claims);
+        }
         let token = token(&options.ids.call_sid, &claims);
+        let options = match carrier.plays() {
+            // No message of Telnyx's says what it was told to play, so the main app has to.
+            Sound::G711(Law::A) => options.parameter("codec", "PCMA"),
+            Sound::G711(Law::Mu) | Sound::Linear { .. } => options,
+        };
         options.token(&token)
+    }
+
+    /// Claims that say only where the others are.
+    fn by_reference(&self, claims: &Value) -> Value {
+        let hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, claims.to_string().as_bytes()));
+        let path = format!("/config/{hash}");
+        self.configs.answer(&path, Answer::json(claims));
+        json!({ "config": { "url": self.configs.url(&path), "sha256": hash } })
     }
 
     /// A phone without a token; `path` comes after the usual address.
@@ -127,6 +154,21 @@ impl Ear {
 fn carrier() -> Carrier {
     let name = std::env::var("CARRIER").unwrap_or_else(|_| "twilio".into());
     Carrier::parse(&name).expect("CARRIER is one of the pretend phone's")
+}
+
+/// Whether its addresses have no room for a whole configuration.
+fn is_short(carrier: Carrier) -> bool {
+    matches!(carrier, Carrier::Exotel { .. })
+}
+
+/// So much of what the caller says travels together. Where no timestamp says when it was said, the relay knows no better.
+pub fn at_a_time() -> Duration {
+    Duration::from_millis(if is_short(carrier()) { 100 } else { 20 })
+}
+
+/// Whether it never says whose call it is.
+pub fn names_no_account() -> bool {
+    matches!(carrier(), Carrier::Vonage { .. })
 }
 
 /// Whether every byte comes through as it went in, each with its time: what is counted byte by byte needs that.

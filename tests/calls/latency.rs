@@ -21,12 +21,9 @@ use sim::{
 
 use crate::{
     cascade::{Pair, Script, Talk, with_every_pair},
-    house::{House, LIMIT, openai},
+    house::{House, LIMIT, at_a_time, openai},
     stalls,
 };
-
-/// The word.
-const CLOSE: i64 = 20;
 
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -100,10 +97,11 @@ async fn agree<F: Future<Output = Both>>(who: &str, call: impl Fn() -> F) {
         let Both { told, heard } = &both;
         println!("{who}: told {told:?}, heard {heard:?}, stood still for {stood_still} ms");
         let apart = both.apart().unwrap_or_else(|| panic!("{who}: told {told:?}, heard {heard:?}"));
-        if apart <= CLOSE {
+        let close = ms(at_a_time());
+        if apart <= close {
             return;
         }
-        let excused = if again < 4 { i64::MAX * stood_still.signum() } else { CLOSE + stood_still };
+        let excused = if again < 4 { i64::MAX * stood_still.signum() } else { close + stood_still };
         assert!(apart <= excused, "{who}: the relay says {told:?}, the phone heard {heard:?}");
     }
 }

@@ -6,8 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_lc_rs::digest;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use call::{EndReason, HeardBy, Summary};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -16,7 +14,7 @@ use sim::{
     chat::{self, Chat, ChatOptions},
     deepgram::{self, Deepgram, DeepgramOptions},
     openai::{Behaviour, OpenAi, OpenAiOptions, Reply},
-    phone::{Carrier, Law, Odd, Phone, PhoneEnd, PhoneOptions, Sound},
+    phone::{Carrier, Law, Odd, Phone, PhoneEnd, PhoneOptions},
     ulaw,
     voice::speech,
 };
@@ -24,14 +22,14 @@ use sim::{
 use tokio::task::spawn_blocking;
 
 use crate::{
-    house::{Ear, House, LIMIT, echo, openai, token},
+    house::{Ear, House, LIMIT, echo, openai},
     stalls,
 };
 
 /// So many calls fit on two busy processors, with both of their sides in one process.
 const AT_ONCE: usize = 4;
 
-/// A relay with pretend providers, and a main app where the configurations are that no address has room for.
+/// A relay with pretend providers, and a main app that hears its reports.
 struct Exchange {
     house: House,
     openai: OpenAi,
@@ -55,24 +53,8 @@ impl Exchange {
         Self { house, openai, deepgram, chat, app: App::start().await.unwrap() }
     }
 
-    /// A phone whose token points to these claims, so that it fits everywhere.
-    fn phone(&self, carrier: Carrier, claims: &Value) -> PhoneOptions {
-        self.app.answer("/config", Answer::json(claims));
-        let hash = digest::digest(&digest::SHA256, claims.to_string().as_bytes());
-        let reference = json!({ "url": self.app.url("/config"), "sha256": URL_SAFE_NO_PAD.encode(hash) });
-        let url = format!("ws://{}/stream/{}", self.house.relay.address, carrier.route());
-        let options = PhoneOptions::new(url).carrier(carrier);
-        let token = token(&options.ids.call_sid, &json!({ "config": reference }));
-        let options = match carrier.plays() {
-            // No message of Telnyx's says what it was told to play, so the main app has to.
-            Sound::G711(Law::A) => options.parameter("codec", "PCMA"),
-            Sound::G711(Law::Mu) | Sound::Linear { .. } => options,
-        };
-        options.token(&token)
-    }
-
     async fn call(&self, carrier: Carrier, claims: &Value) -> Phone {
-        Phone::dial(self.phone(carrier, claims)).await.unwrap()
+        Phone::dial(self.house.phone_over(carrier, claims.clone())).await.unwrap()
     }
 
     fn is_clean(&self) {
@@ -275,7 +257,7 @@ async fn frames_that_come_out_of_order_or_twice_are_put_right_and_told() {
 async fn a_stream_that_cannot_carry_a_call_is_refused_by_name() {
     over_every_carrier(|exchange, carrier| async move {
         let refused = async |odd: Odd| {
-            let options = PhoneOptions { odd, ..exchange.phone(carrier, &echo()) };
+            let options = PhoneOptions { odd, ..exchange.house.phone_over(carrier, echo()) };
             Phone::dial(options).await.unwrap().ended(LIMIT).await.unwrap()
         };
         let closed = |reason: &str| PhoneEnd::Closed { code: Some(1008), reason: reason.into() };
@@ -309,7 +291,7 @@ async fn the_report_names_the_carriers_call_and_who_said_what_was_heard() {
         exchange.app.answer("/report", Answer::json(&json!({})));
         let mut claims = echo();
         claims["report"] = json!({ "url": exchange.app.url("/report"), "events": ["call.ended"] });
-        let options = exchange.phone(carrier, &claims);
+        let options = exchange.house.phone_over(carrier, claims);
         let call = options.ids.call_sid.clone();
         let phone = Phone::dial(options).await.unwrap();
         says(&phone, 700, 3).await;
