@@ -29,7 +29,7 @@ impl Call {
             Phase::Lobby { asked } | Phase::Connecting { asked, .. } if !*asked => {
                 *asked = true;
                 self.feed.set(started.pieces);
-                self.playout.lags_by(started.lag.agent);
+                self.playout.tape.lags_by(started.lag.agent);
                 self.caller_lag = started.lag.caller;
                 self.push(Command::Admit(started));
             }
@@ -52,7 +52,7 @@ impl Call {
         self.carrier_pulse = Pulse::of_carrier(self.now);
         self.timers.set(Timer::CarrierQuiet, self.carrier_pulse.next_look());
         self.carrier(CarrierCommand::Ping);
-        let probe = self.playout.probe(self.now);
+        let probe = self.playout.tape.probe(self.now);
         self.push(Command::Carrier(CarrierCommand::Mark(probe)));
         self.watch_tape();
         self.go_live();

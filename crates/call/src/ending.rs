@@ -61,7 +61,7 @@ impl Call {
     /// The caller hears no more. What was still to be played was said, and not heard.
     fn stop_listening(&mut self) {
         self.last_turn_ends();
-        let hung_up = self.playout.hung_up_at(self.now);
+        let hung_up = self.playout.tape.hung_up_at(self.now);
         for Cut { item, heard, sent } in self.cut_tape(hung_up) {
             self.transcript.cut(item, heard, sent);
             self.last_turn_was_cut(item);
@@ -83,7 +83,7 @@ impl Call {
         self.timers.clear_all();
         self.hold = Hold::default();
         self.tally.gaps = self.gaps.filled();
-        let heard_by = self.playout.witness.heard_by();
+        let heard_by = self.playout.tape.witness.heard_by();
         let (transcript, tools) = std::mem::take(&mut self.transcript).into_lines();
         let summary = Summary {
             reason,

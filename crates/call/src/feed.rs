@@ -157,13 +157,13 @@ impl Call {
 
     /// Gives the carrier what it takes. `all`: also what it would rather have in a longer piece.
     pub(crate) fn feed_tape(&mut self, all: bool) {
-        while let Some(next) = self.feed.next(self.playout.left(self.now), all) {
+        while let Some(next) = self.feed.next(self.playout.tape.left(self.now), all) {
             match next {
                 Next::Piece { audio, of, silence } => self.play_now(audio, &of, silence),
                 Next::End(item) => self.finish_now(item),
             }
         }
-        match self.feed.look_again(self.now, self.playout.left(self.now)) {
+        match self.feed.look_again(self.now, self.playout.tape.left(self.now)) {
             Some(at) => self.timers.set(Timer::Feed, at),
             None => self.timers.clear(Timer::Feed),
         }
@@ -171,12 +171,12 @@ impl Call {
 
     /// Whether the caller would hear more if nothing happened.
     pub(crate) fn has_audio(&self) -> bool {
-        self.playout.has_audio() || self.feed.has_speech()
+        self.playout.tape.has_audio() || self.feed.has_speech()
     }
 
     /// How long what was said still plays.
     pub(crate) fn left_to_play(&self) -> Duration {
-        self.playout.left(self.now) + self.feed.left()
+        self.playout.tape.left(self.now) + self.feed.left()
     }
 
     /// Nothing more is played. What was heard of each item that was not heard to its end.
@@ -200,8 +200,8 @@ impl Call {
             self.playout.put(self.now, *reply, *item, *bytes);
             self.turn_has_sound(*reply, *bytes);
         }
-        self.playout.put_silence(silence);
-        if let Some(mark) = self.playout.mark_if_due() {
+        self.playout.tape.put_silence(silence);
+        if let Some(mark) = self.playout.tape.mark_if_due() {
             self.carrier(CarrierCommand::Mark(mark));
             self.watch_tape();
         }

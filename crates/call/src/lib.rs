@@ -43,6 +43,7 @@ mod pulse;
 mod recording;
 mod renewal;
 mod summary;
+mod tape;
 mod timers;
 mod tones;
 mod tools;

@@ -182,7 +182,7 @@ impl Call {
     pub(crate) fn turn_has_sound(&mut self, reply: ReplyId, bytes: u64) {
         let now = self.now;
         if self.book.answering(reply).is_some_and(|open| open.watch.sound(now)) {
-            self.playout.follow(bytes);
+            self.playout.tape.follow(bytes);
             self.push(Command::TellWhenSent);
         }
     }
@@ -228,7 +228,7 @@ impl Call {
         let Some(Open { words, fell_silent, estimated, ahead, watch, .. }) = self.book.open.take() else {
             return;
         };
-        let heard = self.playout.heard_from(self.now).filter(|_| watch.has_sound());
+        let heard = self.playout.tape.heard_from(self.now).filter(|_| watch.has_sound());
         let number = u32::try_from(self.book.over.len()).unwrap_or(u32::MAX).saturating_add(1);
         let at = fell_silent.saturating_duration_since(self.born);
         let latency = heard.map(|heard| watch.heard(heard));

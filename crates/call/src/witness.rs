@@ -68,7 +68,7 @@ impl Witness {
 impl Call {
     /// When the next mark is given up.
     pub(crate) fn watch_tape(&mut self) {
-        match self.playout.gives_up_at() {
+        match self.playout.tape.gives_up_at() {
             Some(at) => self.timers.set(Timer::Mark, at),
             None => self.timers.clear(Timer::Mark),
         }

@@ -141,20 +141,20 @@ impl Call {
         let Some(recording) = &mut self.recording else { return };
         match command {
             CarrierCommand::Play(audio) => {
-                recording.agent(self.now, self.playout.round_trip(), audio.clone());
+                recording.agent(self.now, self.playout.tape.round_trip(), audio.clone());
             }
-            CarrierCommand::Clear => recording.unplayed(self.playout.unplayed(self.now)),
+            CarrierCommand::Clear => recording.unplayed(self.playout.tape.unplayed(self.now)),
             CarrierCommand::Mark(_) | CarrierCommand::Ping | CarrierCommand::Close(_) => {}
         }
     }
 
     pub(crate) fn on_mark(&mut self, mark: MarkId) {
-        let before = (self.playout.round_trip(), self.playout.unconfirmed());
+        let before = (self.playout.tape.round_trip(), self.playout.tape.unconfirmed());
         self.playout.reached(self.now, mark);
         self.watch_tape();
         let Some(recording) = &mut self.recording else { return };
-        recording.agent.line_is(ulaw::bytes(before.0), ulaw::bytes(self.playout.round_trip()));
-        let rest = self.playout.unconfirmed();
+        recording.agent.line_is(ulaw::bytes(before.0), ulaw::bytes(self.playout.tape.round_trip()));
+        let rest = self.playout.tape.unconfirmed();
         // One that came back because of a clear proves nothing, and moves nothing.
         if rest < before.1 {
             recording.played_all_but(self.now, rest);
@@ -170,7 +170,7 @@ impl Call {
     /// The phone plays no more than it has.
     pub(crate) fn finish_recording(&mut self) {
         let Some(mut recording) = self.recording.take() else { return };
-        recording.finish(self.now, self.playout.unplayed(self.now));
+        recording.finish(self.now, self.playout.tape.unplayed(self.now));
         while let Some(piece) = recording.rest() {
             self.push(Command::Record(piece));
         }
