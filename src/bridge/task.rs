@@ -52,14 +52,14 @@ pub(super) struct Task {
     tell_when_sent: bool,
 }
 
-/// Runs a call to its end.
-pub(super) async fn run(
+/// Runs a call to its end. No `async fn`: that would keep a place for what it is given, beside what became of it.
+pub(super) fn run(
     exchange: Exchange,
     id: Arc<str>,
     ticket: Ticket,
     slot: Slot,
     socket: WebSocketStream<TcpStream>,
-) {
+) -> impl Future<Output = ()> + Send {
     let mut task = Task {
         call: Call::new(now()),
         carrier: Carrier::new(ticket.carrier, socket, ticket.news),
@@ -80,8 +80,11 @@ pub(super) async fn run(
         tell_when_sent: false,
         exchange,
     };
-    poll_fn(|cx| task.poll(cx)).await;
-    task.say_goodbye().await;
+    async move {
+        poll_fn(|cx| task.poll(cx)).await;
+        // In a box: while a call runs, nothing is kept free for its end.
+        Box::pin(task.say_goodbye()).await;
+    }
 }
 
 impl Task {
