@@ -8,6 +8,7 @@ use sim::{
     chat,
     openai::{Behaviour, OpenAi, OpenAiOptions, Reply},
     phone::{Phone, PhoneEnd},
+    ulaw,
     voice::speech,
     wav::read_stereo_ulaw,
 };
@@ -324,9 +325,10 @@ async fn a_recording_that_finds_no_more_room_ends_there_and_its_beginning_is_upl
     assert_eq!((&recording["outcome"], &recording["complete"]), (&json!("uploaded"), &json!(false)));
     assert_eq!((&recording["failure"]["kind"], &recording["seconds"]), (&json!("no_room"), &json!(2.0)));
     let (left, _) = kept(&app, 0).await;
-    let own = phone.recording().caller;
-    let differs = (0..16_000).find(|at| left.get(*at) != own.get(*at));
-    assert_eq!((left.len(), differs), (16_000, None), "{:?}", differs.map(|at| (left.get(at), own.get(at))));
+    assert_eq!(left.len(), 16_000);
+    // In A-law there is no zero: its silence is the smallest step.
+    let quiet = if keeps_every_byte() { 0 } else { 8 };
+    assert!(left.iter().all(|sample| ulaw::decode(*sample).abs() <= quiet));
     // What it took is given back.
     let phone = house.call(recorded(echo(), &app)).await;
     phone.until(|phone| phone.frames_sent > 60, LIMIT).await.unwrap();
