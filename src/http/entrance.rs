@@ -5,7 +5,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
-use hyper::{HeaderMap, Method, StatusCode, Uri, upgrade::OnUpgrade};
+use hyper::{HeaderMap, Method, StatusCode, Uri, header::HeaderValue, upgrade::OnUpgrade};
 use secrecy::ExposeSecret;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{debug, error, info};
@@ -14,7 +14,7 @@ use wire::carrier::{BROWSER, Carrier, Signs, carrier};
 
 use super::{
     listen::plain,
-    origin,
+    origin, plivo_signature,
     refusal::Refused,
     replay::was_replayed,
     slots::{Slot, Slots},
@@ -28,7 +28,7 @@ use crate::{
     gate::travel::{AtUpgrade, at_upgrade},
     metrics::Metrics,
     phone::Phone,
-    settings::Settings,
+    settings::{BaseUrl, Secret, Settings},
 };
 
 /// What every request at the doors can see.
@@ -89,7 +89,8 @@ impl<S: Switchboard> Entrance<S> {
         self.check_origin(carrier, &request.headers)?;
         match carrier.signs {
             Signs::Nothing => {}
-            Signs::LikeTwilio => self.check_signature(&request)?,
+            Signs::LikeTwilio => self.check_twilio(&request)?,
+            Signs::LikePlivo => self.check_plivo(&request)?,
         }
         let token = token(&request);
         if token.is_none() {
@@ -144,18 +145,30 @@ impl<S: Switchboard> Entrance<S> {
         if fits { Ok(()) } else { Err(Refused::origin()) }
     }
 
-    fn check_signature(&self, request: &Request) -> Result<(), Refused> {
-        let settings = &self.settings;
-        let (Some(key), Some(public)) = (&settings.twilio_auth_token, &settings.public_url) else {
-            return Ok(());
-        };
-        let signature = request.headers.get("x-twilio-signature").ok_or_else(Refused::signature)?;
-        let (key, path) = (key.expose_secret(), request.uri.path());
-        if twilio_signature::is_valid(Algorithm::Sha1, key, public, path, signature.as_bytes()) {
-            Ok(())
-        } else {
-            Err(Refused::signature())
-        }
+    fn check_twilio(&self, request: &Request) -> Result<(), Refused> {
+        let Some((key, public)) = self.key(&self.settings.twilio_auth_token) else { return Ok(()) };
+        let signature = request.headers.get("x-twilio-signature");
+        let is_valid = signature.is_some_and(|signature| {
+            let path = request.uri.path();
+            twilio_signature::is_valid(Algorithm::Sha1, key, public, path, signature.as_bytes())
+        });
+        is_valid.then_some(()).ok_or_else(Refused::twilio_signature)
+    }
+
+    fn check_plivo(&self, request: &Request) -> Result<(), Refused> {
+        let Some((key, public)) = self.key(&self.settings.plivo_auth_token) else { return Ok(()) };
+        let header = |name| request.headers.get(name).map(HeaderValue::as_bytes);
+        let given = header("x-plivo-signature-v3-nonce").zip(header("x-plivo-signature-v3"));
+        let is_valid = given.is_some_and(|(nonce, signatures)| {
+            let target = (request.uri.path(), request.uri.query());
+            plivo_signature::is_valid(key, public, target, nonce, signatures)
+        });
+        is_valid.then_some(()).ok_or_else(Refused::plivo_signature)
+    }
+
+    /// What a carrier signs with, and the address that it signs; nothing where it need not.
+    fn key<'a>(&'a self, token: &'a Option<Secret>) -> Option<(&'a str, &'a BaseUrl)> {
+        Some((token.as_ref()?.expose_secret(), self.settings.public_url.as_ref()?))
     }
 
     fn ask(&self, carrier: &'static Carrier, token: Option<Presented>, request: &Request) -> Ask {

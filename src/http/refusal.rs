@@ -114,7 +114,13 @@ impl Refused {
         Self::new(StatusCode::FORBIDDEN, "origin_not_allowed", text)
     }
 
-    pub(super) fn signature() -> Self {
+    pub(super) fn plivo_signature() -> Self {
+        let text = "X-Plivo-Signature-V3 is missing or wrong: check PLIVO_AUTH_TOKEN, and that PUBLIC_URL is the address \
+                    in the XML";
+        Self::new(StatusCode::FORBIDDEN, "plivo_signature", text)
+    }
+
+    pub(super) fn twilio_signature() -> Self {
         let text = "X-Twilio-Signature is missing or wrong: check TWILIO_AUTH_TOKEN, and that PUBLIC_URL is \
                     the address in the TwiML";
         Self::new(StatusCode::FORBIDDEN, "twilio_signature", text)

@@ -7,6 +7,7 @@
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
 
+use super::spellings::spellings;
 use crate::settings::BaseUrl;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,30 +55,6 @@ fn behind_the_address(fields: &[(String, String)]) -> String {
     fields.sort();
     fields.dedup();
     fields.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect()
-}
-
-/// Twilio's own libraries differ in whether the port and a last slash are part of the address.
-fn spellings(
-    scheme: &'static str,
-    public_url: &BaseUrl,
-    path: &str,
-    query: Option<&str>,
-) -> impl Iterator<Item = String> {
-    let authority = public_url.authority();
-    let bare = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|c| c.is_ascii_digit()) => host,
-        Some(_) | None => authority,
-    };
-    let hosts = [bare.to_owned(), format!("{bare}:443"), authority.to_owned()];
-    let path = format!("{}{path}", public_url.path());
-    let other = match path.strip_suffix('/') {
-        Some(without) => without.to_owned(),
-        None => format!("{path}/"),
-    };
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    let paths = [path, other];
-    let whole = move |host: String| paths.clone().map(|path| format!("{scheme}://{host}{path}{query}"));
-    hosts.into_iter().flat_map(whole)
 }
 
 #[cfg(test)]

@@ -56,10 +56,12 @@ impl<'a> Check<'a> {
             .ok()
     }
 
-    pub fn signature(&mut self, token: bool, public_url: bool) {
-        if token && !public_url && !self.problems.names("PUBLIC_URL") {
-            let cure = "set it to the address that Twilio calls, such as https://relay.example.com";
-            self.problems.add("PUBLIC_URL", "is missing, and TWILIO_AUTH_TOKEN needs it", cure);
+    /// `carrier` signs with the key `name`, and what it signs begins with our public address.
+    pub fn signature(&mut self, name: &str, carrier: &str, public_url: bool) {
+        if !public_url && !self.problems.names("PUBLIC_URL") {
+            let cure =
+                format!("set it to the address that {carrier} calls, such as https://relay.example.com");
+            self.problems.add("PUBLIC_URL", format!("is missing, and {name} needs it"), &cure);
         }
     }
 
@@ -151,7 +153,7 @@ impl<'a> Check<'a> {
     }
 
     /// Without a list all of them; but where Twilio has to sign its upgrades nobody else gets in without a signature.
-    pub fn carriers(&mut self, name: &str, text: Option<String>, twilio_signs: bool) -> Vec<String> {
+    pub fn carriers(&mut self, name: &str, text: Option<String>, signed: &[&str]) -> Vec<String> {
         let all = || CARRIERS.iter().map(|carrier| carrier.name.to_owned());
         let cure = format!("write some of {}, with commas", all().collect::<Vec<_>>().join(", "));
         let known = |text: &str| {
@@ -160,8 +162,8 @@ impl<'a> Check<'a> {
         };
         match text {
             Some(text) => self.list(name, Some(text), known, &cure),
-            None if twilio_signs => vec!["twilio".to_owned()],
-            None => all().collect(),
+            None if signed.is_empty() => all().collect(),
+            None => signed.iter().map(|name| (*name).to_owned()).collect(),
         }
     }
 

@@ -52,6 +52,8 @@ pub struct Settings {
     pub public_url: Option<BaseUrl>,
     /// Set only together with `public_url`.
     pub twilio_auth_token: Option<Secret>,
+    /// The same.
+    pub plivo_auth_token: Option<Secret>,
     pub calling: Calling,
     /// In small letters, without a path.
     pub allowed_origins: Vec<String>,
@@ -200,7 +202,16 @@ impl Settings {
             check.text_or_file("RELAY_SECRET", raw.relay_secret, "RELAY_SECRET_FILE", raw.relay_secret_file);
         let jwks = check.text_or_file("RELAY_JWKS", raw.relay_jwks, "RELAY_JWKS_FILE", raw.relay_jwks_file);
         let public_url = check.url("PUBLIC_URL", raw.public_url);
-        check.signature(raw.twilio_auth_token.is_some(), public_url.is_some());
+        let mut signed = Vec::new();
+        for (carrier, name, cure, token) in [
+            ("twilio", "TWILIO_AUTH_TOKEN", "Twilio", &raw.twilio_auth_token),
+            ("plivo", "PLIVO_AUTH_TOKEN", "Plivo", &raw.plivo_auth_token),
+        ] {
+            if token.is_some() {
+                check.signature(name, cure, public_url.is_some());
+                signed.push(carrier);
+            }
+        }
         let ports = (check.port("PORT", raw.port, 8080), check.port("OPS_PORT", raw.ops_port, 9091));
         check.different(ports);
         let mut provider = |name, url, key, default| check.provider(name, url, key, default);
@@ -231,9 +242,10 @@ impl Settings {
             port: ports.0,
             ops_port: ports.1,
             bind: check.address("BIND", raw.bind, Ipv6Addr::UNSPECIFIED.into()),
-            carriers: check.carriers("CARRIERS", raw.carriers, raw.twilio_auth_token.is_some()),
+            carriers: check.carriers("CARRIERS", raw.carriers, &signed),
             public_url,
             twilio_auth_token: raw.twilio_auth_token,
+            plivo_auth_token: raw.plivo_auth_token,
             calling,
             allowed_origins: check.origins("ALLOWED_ORIGINS", raw.allowed_origins),
             phone_page: check.flag("PHONE_PAGE", raw.phone_page, false),
@@ -358,6 +370,8 @@ mod tests {
         assert!(said.contains("PUBLIC_URL") && !said.contains("sk-oops"), "{said}");
         let both = [("TWILIO_AUTH_TOKEN", "12345"), ("PUBLIC_URL", "https://relay.example.com")];
         assert!(read(&both).is_ok());
+        let said = read(&[("PLIVO_AUTH_TOKEN", "sk-oops")]).unwrap_err().to_string();
+        assert!(said.contains("PLIVO_AUTH_TOKEN needs it") && !said.contains("sk-oops"), "{said}");
     }
 
     const ACCOUNT: (&str, &str) = ("TWILIO_ACCOUNT_SID", "AC00112233445566778899aabbccddeeff");
@@ -405,6 +419,7 @@ mod tests {
             ("TWILIO_AUTH_TOKEN", "canary-2"),
             KEY,
             ("TWILIO_API_SECRET", "canary-3"),
+            ("PLIVO_AUTH_TOKEN", "canary-5"),
             ("CALL_ME_SECRET", "canary-4-canary-4"),
             ("PUBLIC_URL", "https://relay.example.com"),
         ])
@@ -426,9 +441,11 @@ mod tests {
     }
 
     #[test]
-    fn where_twilio_must_sign_nobody_comes_in_unsigned_unless_named() {
+    fn where_carriers_must_sign_nobody_comes_in_unsigned_unless_named() {
         let signed = [("TWILIO_AUTH_TOKEN", "t"), ("PUBLIC_URL", "https://relay.example.com")];
         assert_eq!(read(&signed).unwrap().carriers, ["twilio"]);
+        let two = [signed[0], signed[1], ("PLIVO_AUTH_TOKEN", "p")];
+        assert_eq!(read(&two).unwrap().carriers, ["twilio", "plivo"]);
         let both = [signed[0], signed[1], ("CARRIERS", "twilio, Telnyx")];
         assert_eq!(read(&both).unwrap().carriers, ["twilio", "telnyx"]);
         assert_eq!(read(&[]).unwrap().carriers.len(), wire::carrier::CARRIERS.len());

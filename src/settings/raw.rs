@@ -34,6 +34,7 @@ variables! {
     carriers: String,
     public_url: String,
     twilio_auth_token: Secret,
+    plivo_auth_token: Secret,
     twilio_account_sid: String,
     twilio_api_key: String,
     twilio_api_secret: Secret,

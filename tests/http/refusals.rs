@@ -85,6 +85,26 @@ async fn with_an_auth_token_only_twilio_gets_in_and_the_token_is_not_even_read()
 }
 
 #[tokio::test]
+async fn with_plivos_token_only_plivo_gets_in() {
+    let house = open(&[("PLIVO_AUTH_TOKEN", "12345"), ("PUBLIC_URL", "https://relay.example.com")]).await;
+    let sign = |path: &str, nonce: &str| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"12345");
+        let tag = hmac::sign(&key, format!("https://relay.example.com{path}.{nonce}").as_bytes());
+        let signature = STANDARD.encode(tag);
+        format!("x-plivo-signature-v3: {signature}\r\nx-plivo-signature-v3-nonce: {nonce}\r\n")
+    };
+    let path = "/stream/plivo/abc.def.ghi";
+    let without_nonce = sign(path, "77").lines().next().unwrap().to_owned() + "\r\n";
+    for header in ["", &without_nonce, &sign("/stream/plivo/abc.def.ghj", "77")] {
+        let answer = house.upgrade(path, header).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "plivo_signature"), "{header}");
+    }
+    assert_eq!(house.admitted.load(Relaxed), 0, "the signature comes before the token");
+    assert_eq!(house.upgrade(path, &sign(path, "77")).await.status, 101);
+    assert_eq!(house.upgrade("/stream/telnyx/t", "").await.code(), "carrier_not_supported");
+}
+
+#[tokio::test]
 async fn a_full_machine_says_so_before_it_looks_at_anything() {
     let fly = [("MAX_CALLS", "1"), ("FLY_MACHINE_ID", "m1"), ("FLY_REGION", "iad")];
     let house = open(&fly).await;

@@ -65,6 +65,8 @@ pub enum Signs {
     Nothing,
     /// The header `X-Twilio-Signature`.
     LikeTwilio,
+    /// The header `X-Plivo-Signature-V3`.
+    LikePlivo,
 }
 
 /// One stream of one call: the vendor's messages in, ours out.
@@ -129,7 +131,7 @@ pub static CARRIERS: [Carrier; 6] = [
     Carrier {
         name: "plivo",
         line: || Box::new(Json::<Plivo>::default()),
-        signs: Signs::Nothing,
+        signs: Signs::LikePlivo,
         token_goes: "Plivo sends it only in the stream's path (/stream/plivo/<token>): `extraHeaders` take letters \
                      and digits alone",
         room: BASE64_ULAW,
