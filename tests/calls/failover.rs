@@ -64,7 +64,11 @@ impl Town {
     }
 
     fn prepare(&self, key: &str) {
-        let openai = openai::Behaviour { caller_says: hears("o"), ..Default::default() };
+        self.prepare_with(key, openai::Behaviour::default());
+    }
+
+    fn prepare_with(&self, key: &str, openai: openai::Behaviour) {
+        let openai = openai::Behaviour { caller_says: hears("o"), ..openai };
         self.openai.behave(key, openai.replies(replies("o").iter().map(|text| Reply::say(text))));
         let mut deepgram = deepgram::Behaviour::default();
         deepgram.listen.hears = hears("c");
@@ -143,13 +147,17 @@ impl Past {
 
     /// What was said: when, by whom, and what was heard of it.
     fn lines(&self) -> Vec<(u64, &str, &str)> {
+        self.all_lines().into_iter().filter(|(_, _, heard)| !heard.is_empty()).collect()
+    }
+
+    /// With what nobody knows the words of.
+    fn all_lines(&self) -> Vec<(u64, &str, &str)> {
         let lines = self.report["transcript"].as_array().unwrap().iter();
         lines
             .map(|line| {
                 let who = if line["role"] == "agent" { "a" } else { "u" };
                 (line["at_ms"].as_u64().unwrap(), who, line["heard"].as_str().unwrap())
             })
-            .filter(|(_, _, heard)| !heard.is_empty())
             .collect()
     }
 
@@ -198,9 +206,20 @@ impl Past {
         if off > CUTS {
             return Err(format!("{off:?} of what was heard was not, or the other way round"));
         }
-        let turns = lines.iter().filter(|(_, who, _)| *who == "u").count();
+        let all = self.all_lines();
+        let turns = all.iter().filter(|(_, who, _)| *who == "u").count();
         if turns != said {
             return Err(format!("the caller said {said} sentences, and {turns} are known"));
+        }
+        // A leg that dies before it has written down a question takes its words along; but then it has answered it.
+        let answers = replies("o");
+        let unanswered = |pair: &&[Value]| {
+            pair[0]["role"] == "caller"
+                && pair[0]["said"] == ""
+                && !answers.iter().any(|all| pair[1]["said"] == *all)
+        };
+        if let Some([_, answer]) = self.report["transcript"].as_array().unwrap().windows(2).find(unanswered) {
+            return Err(format!("nobody knows the question to {answer}"));
         }
         let silence = self.silence();
         if silence < Duration::from_secs(3) { Ok(silence) } else { Err(format!("silent for {silence:?}")) }
@@ -258,7 +277,9 @@ async fn survives(town: &Town, number: u64) -> Result<Duration, String> {
     let mut dice = Dice(number + 1);
     let key = format!("sk-dies-{number}");
     let legs = if number.is_multiple_of(2) { ["openai", "cascade"] } else { ["cascade", "openai"] };
-    town.prepare(&key);
+    // A session writes down what it heard some time after it has begun to answer.
+    let transcript_after = Duration::from_millis(number * 37 % 900);
+    town.prepare_with(&key, openai::Behaviour { transcript_after, ..Default::default() });
     let phone = town.house.call(town.claims(&key, legs)).await;
     let dies_after = Duration::from_millis(dice.between(0, 12_000));
     let death = async {

@@ -75,7 +75,7 @@ impl Call {
         }
         self.floor.newest = self.floor.newest.max(Some(reply));
         if let Some(recent) = &mut self.recent {
-            recent.is_known(); // it is being answered
+            recent.is_being_answered();
         }
         if self.floor.is_making(reply) {
             self.timers.clear(Timer::ReplyDue);
@@ -236,7 +236,12 @@ impl Call {
         }
         self.consent_may_be_said(&to, &outcome);
         match outcome {
-            Outcome::Completed | Outcome::Cancelled | Outcome::Incomplete => self.floor.failures = 0,
+            Outcome::Completed | Outcome::Cancelled | Outcome::Incomplete => {
+                self.floor.failures = 0;
+                if let Some(recent) = &mut self.recent {
+                    recent.is_answered();
+                }
+            }
             Outcome::FailedForNow(failure) if self.floor.failures >= MOST_FAILURES => {
                 self.floor.failures = 0;
                 return if self.rules().speaks_alone {
@@ -319,6 +324,14 @@ impl Call {
         if making {
             self.leg(LegCommand::Cancel);
         }
+        self.take_back();
+        if playing {
+            self.note(Note::BargeIn);
+        }
+    }
+
+    /// Nothing more is played: the history ends where the caller stopped listening.
+    pub(crate) fn take_back(&mut self) {
         for cut in self.cut_tape(self.now) {
             let (item, heard) = (cut.item, cut.heard);
             if is_tones(item) {
@@ -332,9 +345,6 @@ impl Call {
             }
             let words = self.transcript.find(item).and_then(|line| line.heard.clone()).unwrap_or_default();
             self.note(Note::CutShort { item, heard, sent: cut.sent, words });
-        }
-        if playing {
-            self.note(Note::BargeIn);
         }
     }
 

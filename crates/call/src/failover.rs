@@ -7,7 +7,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    Audio, Call, EndReason, Failure, ItemId, LegCommand, Note, Say, Timer, Turns,
+    Audio, Call, CarrierCommand, EndReason, Failure, ItemId, LegCommand, Note, Say, Timer, Turns,
     call::Phase,
     floor::{Answer, Ask},
     history::{self, Past},
@@ -25,6 +25,8 @@ pub(crate) struct Switch {
     turns: Option<Turns>,
     /// It is a session that was opened anew, and may be dialled once more.
     once_more: bool,
+    /// What the old one answered nobody knows in words: the new one hears it, and answers from the beginning.
+    answers_anew: bool,
     /// To be said and told when it is there.
     later: VecDeque<LegCommand>,
 }
@@ -35,11 +37,13 @@ pub(crate) struct Recent {
     sound: Hold,
     /// The caller says something, and nobody knows what yet.
     open: bool,
+    /// It is being answered already: a leg writes down what it heard later than it understands it.
+    answered: bool,
 }
 
 impl Default for Recent {
     fn default() -> Self {
-        Self { sound: Hold::of(LEAD), open: false }
+        Self { sound: Hold::of(LEAD), open: false, answered: false }
     }
 }
 
@@ -49,13 +53,30 @@ impl Recent {
     }
 
     pub fn begins(&mut self) {
-        self.open = true;
+        (self.open, self.answered) = (true, false);
         self.sound.keep(LONGEST_TURN);
     }
 
     /// Something was said that is neither known nor answered.
     pub fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// The first sound of an answer is there.
+    pub fn is_being_answered(&mut self) {
+        self.answered = self.open;
+    }
+
+    /// Something was said that is not known, and of the answer to it a part is there.
+    fn is_answered_in_part(&self) -> bool {
+        self.open && self.answered
+    }
+
+    /// The whole answer is there.
+    pub fn is_answered(&mut self) {
+        if self.answered {
+            self.is_known();
+        }
     }
 
     /// What was said is known, or answered.
@@ -102,8 +123,9 @@ impl Call {
             Phase::Connecting { ready, .. } => *ready = false,
             _ if self.switch.is_some() => {}
             _ => {
+                let answers_anew = self.recent.as_ref().is_some_and(Recent::is_answered_in_part);
                 let cut_off = self.stop_at_what_was_sent();
-                self.switch = Some(Switch { cut_off, once_more: renewed, ..Switch::default() });
+                self.switch = Some(Switch { cut_off, once_more: renewed, answers_anew, ..Switch::default() });
                 self.hold.keep(LAST_READY);
             }
         }
@@ -124,9 +146,10 @@ impl Call {
         for timer in [Timer::ReplyDue, Timer::RetryReply, Timer::CallerQuiet, Timer::LegQuiet, Timer::Renew] {
             self.timers.clear(timer);
         }
-        let unheard = self.recent.as_ref().is_some_and(|recent| recent.open);
+        let unheard = self.recent.as_ref().is_some_and(Recent::is_open);
+        let answered = self.recent.as_ref().is_some_and(Recent::is_answered_in_part);
         if unheard {
-            self.transcript.forget_wordless();
+            self.transcript.forget_wordless(answered);
             self.turn_is_unheard();
         }
         self.floor.caller_since = None;
@@ -151,7 +174,7 @@ impl Call {
             _ if self.leaving.is_some() => None,
             Ask::Say(text) => self.unsaid(&text, &said).map(Ask::Say),
             // The new leg hears the question itself.
-            Ask::Turn | Ask::Reply if unheard && said.is_empty() => None,
+            Ask::Turn | Ask::Reply if unheard && (said.is_empty() || answered) => None,
             Ask::Turn | Ask::Reply => Some(Ask::Reply),
         };
         let cut_off = !said.is_empty() && owed == Some(Ask::Reply);
@@ -173,6 +196,10 @@ impl Call {
 
     /// The new leg is there: it learns what was heard, hears what it missed, and goes on.
     pub(crate) fn take_over(&mut self) {
+        if self.switch.as_ref().is_some_and(|switch| switch.answers_anew) && self.has_audio() {
+            self.carrier(CarrierCommand::Clear);
+            self.take_back();
+        }
         let Some(Switch { cut_off, turns, later, .. }) = self.switch.take() else { return };
         let (lines, tools) = self.transcript.all();
         let mut past = history::told(lines, tools);

@@ -124,9 +124,16 @@ impl Transcript {
         self.tools.iter().rev().find(|tool| tool.id == id)
     }
 
-    /// Turns of the caller after the agent's last words, of which no word is known.
-    pub fn forget_wordless(&mut self) {
-        while self.lines.pop_if(|line| line.speaker == Speaker::Caller && line.said.is_empty()).is_some() {}
+    /// The caller's last turns, of which no word is known. `answered`: the agent has said something since.
+    pub fn forget_wordless(&mut self, answered: bool) {
+        let is_caller = |line: &Line| line.speaker == Speaker::Caller;
+        let end = match self.lines.iter().rposition(is_caller) {
+            Some(last) if answered => last + 1,
+            _ => self.lines.len(),
+        };
+        let known = |line: &Line| !(is_caller(line) && line.said.is_empty());
+        let from = self.lines[..end].iter().rposition(known).map_or(0, |last| last + 1);
+        self.lines.drain(from..end);
     }
 
     pub fn all(&self) -> (&[Line], &[ToolLine]) {

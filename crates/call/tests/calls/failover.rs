@@ -185,6 +185,59 @@ fn a_sentence_that_the_old_leg_did_not_hear_to_its_end_is_heard_by_the_new_one()
     assert_eq!(heard, [1, 2, 3, 4, 5].map(audio));
 }
 
+/// The caller has asked, and the agent answers before anybody has written down what it was.
+fn answering_before_the_words_are_known() -> Scene {
+    let mut scene = Scene::live(two_legs());
+    scene.carrier(frame(0));
+    scene.leg(LegEvent::SpeechStarted);
+    scene.carrier(frame(20));
+    scene.leg(LegEvent::SpeechStopped);
+    scene.leg(LegEvent::TurnCommitted { item: ItemId(1) });
+    scene.reply(1, 2);
+    says(&mut scene, 2, "It is on its way");
+    scene.speech(1, 2, 1_000);
+    scene.commands();
+    scene
+}
+
+#[test]
+fn a_question_that_nobody_has_written_down_yet_is_heard_by_the_next_leg_and_answered_anew() {
+    let mut scene = answering_before_the_words_are_known();
+    scene.pass(400);
+    dies(&mut scene);
+    assert!(!scene.commands().contains(&Command::Carrier(CarrierCommand::Clear)), "until then it plays");
+    scene.pass(200);
+    scene.leg(LegEvent::Ready);
+    let commands = scene.commands();
+    let [Command::Carrier(CarrierCommand::Clear), rest @ ..] = &commands[..] else { panic!("{commands:?}") };
+    let [Command::Leg(told), Command::Leg(LegCommand::Hear(_)), Command::Leg(LegCommand::Hear(_)), more @ ..] =
+        rest
+    else {
+        panic!("{rest:?}")
+    };
+    assert_eq!(*told, LegCommand::Remember(vec![agent(2, "It is on")]));
+    assert_eq!(more, [Command::Leg(LegCommand::Ping)], "nothing is asked for");
+    scene.leg(LegEvent::SpeechStarted);
+    scene.leg(LegEvent::SpeechStopped);
+    caller_says(&mut scene, 3, "Where is my order?");
+    scene.carrier(CarrierEvent::Stopped);
+    let summary = scene.ended().expect("an end");
+    let lines: Vec<_> = summary.transcript.iter().map(|line| line.said.as_str()).collect();
+    assert_eq!(lines, ["It is on its way", "Where is my order?"]);
+    assert_eq!(summary.tally.barge_ins, 0, "nobody has interrupted");
+}
+
+#[test]
+fn a_question_that_was_answered_whole_is_not_answered_again_though_nobody_knows_its_words() {
+    let mut scene = answering_before_the_words_are_known();
+    scene.reply_done(1, 2);
+    dies(&mut scene);
+    scene.pass(200);
+    scene.leg(LegEvent::Ready);
+    let past = vec![agent(2, "It is on its way")];
+    assert_eq!(scene.leg_commands(), [LegCommand::Close, LegCommand::Remember(past)]);
+}
+
 #[test]
 fn a_sentence_that_is_known_is_not_heard_again() {
     let mut scene = Scene::live(two_legs());
