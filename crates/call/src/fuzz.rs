@@ -17,8 +17,9 @@ pub struct Watch {
     begun: BTreeSet<ReplyId>,
     silenced: BTreeSet<ReplyId>,
     sent: BTreeMap<ItemId, Duration>,
-    /// The carrier has wishes, and speech waits until it can be sent; so much was said since the last clear.
-    gathers: bool,
+    /// The carrier has wishes, and speech waits until it can be sent; silence may make so much of a small piece.
+    gathers: Option<Duration>,
+    /// So much may be played of what was said since the last clear, and of the silence behind each piece.
     said: Duration,
     /// Calls of tools, of all legs: whether each was run, and answered.
     tools: BTreeMap<u32, (u32, u32)>,
@@ -42,8 +43,8 @@ impl Watch {
             self.told += usage.text_in;
         }
         match input {
-            Input::Leg(LegEvent::Speech { item, audio, .. }) if self.gathers => {
-                self.said += audio.duration();
+            Input::Leg(LegEvent::Speech { item, audio, .. }) if self.gathers.is_some() => {
+                self.said += audio.duration() + self.gathers.unwrap_or_default();
                 *self.sent.entry(*item).or_default() += audio.duration();
             }
             Input::Tool { end: ToolEnd::Tones, .. } => self.said += Duration::from_secs(10),
@@ -64,13 +65,13 @@ impl Watch {
         for command in commands {
             assert_eq!(self.ends, 0, "{command:?} came after the end");
             match command {
-                Command::Carrier(CarrierCommand::Play(audio)) if self.gathers => {
+                Command::Carrier(CarrierCommand::Play(audio)) if self.gathers.is_some() => {
                     assert!(
                         !audio.is_empty() && audio.len().is_multiple_of(160),
                         "{audio:?} is no whole frames"
                     );
-                    assert!(!self.said.is_zero(), "audio out of nothing, or of before a clear");
-                    self.said = self.said.saturating_sub(audio.duration());
+                    let rest = self.said.checked_sub(audio.duration());
+                    self.said = rest.expect("no audio out of nothing, or of before a clear");
                 }
                 Command::Carrier(CarrierCommand::Play(audio)) => {
                     let (reply, item) = match input {
@@ -116,7 +117,10 @@ impl Watch {
                     assert_eq!(accounts, summary.legs.len(), "a leg without an account, or with two");
                     assert!(summary.usage.total().text_in <= self.told, "something was counted twice");
                 }
-                Command::Admit(started) => self.gathers = started.pieces != Pieces::default(),
+                Command::Admit(started) => {
+                    let pieces = &started.pieces;
+                    self.gathers = (*pieces != Pieces::default()).then_some(pieces.least + pieces.step);
+                }
                 Command::Carrier(_)
                 | Command::Leg(_)
                 | Command::StopTool(_)
