@@ -16,10 +16,15 @@ pub use flux_voice::{FluxVoice, FluxVoiceSetup};
 pub use nova::{Nova, NovaSetup};
 
 use bytes::Bytes;
-use call::{Failure, FailureKind, ulaw};
+use call::{
+    Failure, FailureKind,
+    cascade::{EarCommand, EarEvent},
+    ulaw,
+};
 use serde::Deserialize;
+use serde_json::json;
 
-use crate::{loose::Text, plain::plain, protocol::Frame};
+use crate::{chunks::Chunks, loose::Text, plain::plain, protocol::Frame, talk::Talk};
 
 const PROVIDER: &str = "deepgram";
 
@@ -85,6 +90,33 @@ fn closed(code: Option<u16>, reason: &str) -> Failure {
     match reason {
         "" => failure(kind, &format!("close {code}")),
         reason => failure(kind, &format!("close {code}: {reason}")),
+    }
+}
+
+/// The ears differ only in how long the pieces are that they like, and in how they are told that the turn is over.
+fn obey(
+    chunks: &mut Chunks,
+    talk: &mut Talk<EarEvent>,
+    command: EarCommand,
+    (piece, end_of_turn): (usize, &str),
+) {
+    if talk.over {
+        return;
+    }
+    match command {
+        EarCommand::Hear(audio) => {
+            chunks.push(&audio, piece, |bytes| talk.frames.push_back(sound(bytes)));
+        }
+        EarCommand::EndTurn => {
+            let rest = chunks.rest();
+            if !rest.is_empty() {
+                talk.frames.push_back(sound(rest));
+            }
+            talk.send_in_order(&json!({ "type": end_of_turn }));
+        }
+        EarCommand::Ping => talk.frames.push_back(Frame::Ping),
+        EarCommand::Close => talk.goodbye(&json!({ "type": "CloseStream" })),
+        EarCommand::Open => {}
     }
 }
 

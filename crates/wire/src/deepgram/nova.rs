@@ -10,9 +10,8 @@ use call::{
     cascade::{EarCommand, EarEvent},
 };
 use serde::Deserialize;
-use serde_json::json;
 
-use super::{PROVIDER, closed, error, sound};
+use super::{PROVIDER, closed, error, obey};
 use crate::{
     chunks::Chunks,
     loose::Text,
@@ -99,24 +98,7 @@ impl Protocol for Nova {
     }
 
     fn obey(&mut self, command: EarCommand) {
-        if self.talk.over {
-            return;
-        }
-        match command {
-            EarCommand::Hear(audio) => {
-                self.chunks.push(&audio, PIECE, |bytes| self.talk.frames.push_back(sound(bytes)));
-            }
-            EarCommand::EndTurn => {
-                let rest = self.chunks.rest();
-                if !rest.is_empty() {
-                    self.talk.frames.push_back(sound(rest));
-                }
-                self.talk.send_in_order(&json!({ "type": "Finalize" }));
-            }
-            EarCommand::Ping => self.talk.frames.push_back(Frame::Ping),
-            EarCommand::Close => self.talk.goodbye(&json!({ "type": "CloseStream" })),
-            EarCommand::Open => {}
-        }
+        obey(&mut self.chunks, &mut self.talk, command, (PIECE, "Finalize"));
     }
 }
 
