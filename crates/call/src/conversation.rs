@@ -74,8 +74,11 @@ impl Call {
             return;
         }
         self.floor.newest = self.floor.newest.max(Some(reply));
-        if let Some(recent) = &mut self.recent {
-            recent.is_being_answered();
+        match (&mut self.recent, &self.floor.answer) {
+            // A word into the greeting needs no answer of its own.
+            (Some(recent), Answer::Making { to: Ask::Say(_), .. }) => recent.is_known(),
+            (Some(recent), _) => recent.is_being_answered(),
+            (None, _) => {}
         }
         if self.floor.is_making(reply) {
             self.timers.clear(Timer::ReplyDue);

@@ -239,6 +239,24 @@ fn a_question_that_was_answered_whole_is_not_answered_again_though_nobody_knows_
 }
 
 #[test]
+fn a_greeting_that_the_caller_talks_into_plays_on_when_its_leg_dies() {
+    let mut scene = Scene::live(Config { greeting: greeting().greeting, ..two_legs() });
+    scene.reply(1, 1);
+    says(&mut scene, 1, "Hello, this is Acme.");
+    scene.speech(1, 1, 500);
+    scene.leg(LegEvent::SpeechStarted);
+    scene.pass(100);
+    scene.leg(LegEvent::SpeechStopped);
+    scene.leg(LegEvent::TurnCommitted { item: ItemId(2) });
+    scene.speech(1, 1, 500);
+    dies(&mut scene);
+    scene.pass(200);
+    scene.leg(LegEvent::Ready);
+    let commands = scene.commands();
+    assert!(!commands.contains(&Command::Carrier(CarrierCommand::Clear)), "{commands:?}");
+}
+
+#[test]
 fn a_sentence_that_is_known_is_not_heard_again() {
     let mut scene = Scene::live(two_legs());
     scene.carrier(frame(0));
