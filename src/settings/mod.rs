@@ -203,12 +203,12 @@ impl Settings {
         let jwks = check.text_or_file("RELAY_JWKS", raw.relay_jwks, "RELAY_JWKS_FILE", raw.relay_jwks_file);
         let public_url = check.url("PUBLIC_URL", raw.public_url);
         let mut signed = Vec::new();
-        for (carrier, name, cure, token) in [
+        for (carrier, name, spelt, token) in [
             ("twilio", "TWILIO_AUTH_TOKEN", "Twilio", &raw.twilio_auth_token),
             ("plivo", "PLIVO_AUTH_TOKEN", "Plivo", &raw.plivo_auth_token),
         ] {
             if token.is_some() {
-                check.signature(name, cure, public_url.is_some());
+                check.signature(name, spelt, public_url.is_some());
                 signed.push(carrier);
             }
         }
